@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from sparkconsole.errors import Unreachable
-from sparkconsole.remote.shell import ANSWER, Budget, Completed, Endpoint, Pipe
+from sparkconsole.remote.shell import Completed, Endpoint, Pipe
 
 
 class LineShell:
@@ -25,15 +25,10 @@ class LineShell:
         stdin: bytes | None = None,
         timeout: float = 30,
         secrets: Mapping[str, str] | None = None,
-        budget: Budget = ANSWER,
     ) -> Completed:
         if self.cut:
             raise Unreachable("the connection was lost", node=self.node)
         return Completed(self.node, tuple(argv), 0, self.answer(tuple(argv)).encode())
-
-    async def lines(self, argv: Sequence[str], *, timeout: float | None = None) -> AsyncIterator[str]:
-        raise AssertionError(f"nobody asked for lines of {argv}")
-        yield ""
 
     async def pipe(self, argv: Sequence[str]) -> Pipe:
         raise AssertionError(f"nobody asked for a pipe of {argv}")

@@ -18,7 +18,7 @@ from sparkconsole.errors import SparkError, Unreachable
 from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.model.cluster import Cluster, Node
 from sparkconsole.model.ray import RayMember
-from sparkconsole.remote.shell import ANSWER, Budget, Completed, Endpoint, Pipe, Shell
+from sparkconsole.remote.shell import Completed, Endpoint, Pipe, Shell
 
 Answer = tuple[int | None, str, str]
 
@@ -204,7 +204,6 @@ class PretendShell:
         stdin: bytes | None = None,
         timeout: float = 30.0,
         secrets: Mapping[str, str] | None = None,
-        budget: Budget = ANSWER,
     ) -> Completed:
         await asyncio.sleep(0)
         if self.machine.lost:
@@ -213,9 +212,6 @@ class PretendShell:
         self.machine.secrets.update(secrets or {})
         status, out, err = self.machine.answer(tuple(argv))
         return Completed(self.node, tuple(argv), status, out.encode(), err.encode())
-
-    def lines(self, argv: Sequence[str], *, timeout: float | None = None) -> AsyncIterator[str]:
-        raise AssertionError("not needed")
 
     async def pipe(self, argv: Sequence[str]) -> Pipe:
         raise AssertionError("not needed")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-from sparkconsole.remote.lines import LineReader
+from sparkconsole.remote.lines import lines_of
 from sparkconsole.remote.shell import Shell
 
 # A silent `tail` or `journalctl` would outlive a lost connection: it is ended when its input closes.
@@ -46,14 +46,9 @@ def ray_argv(container: str, *, follow: bool, tail: int) -> tuple[str, ...]:
 async def followed(shell: Shell, argv: tuple[str, ...]) -> AsyncIterator[str]:
     """The lines that a command prints, as they come; CommandFailed when it ends with a status but 0."""
     pipe = await shell.pipe(argv)
-    reader = LineReader()
     try:
-        while chunk := await pipe.read():
-            for line in reader.feed(chunk):
-                yield line
-        ended = await pipe.wait()  # a lost connection is said here: what it tore is no line
-        for line in reader.feed(b"", final=True):
+        async for line in lines_of(pipe):
             yield line
-        ended.checked()
+        (await pipe.wait()).checked()
     finally:
         await pipe.kill()

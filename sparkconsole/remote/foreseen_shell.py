@@ -6,11 +6,11 @@ never an answer about the state of now.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from sparkconsole.errors import SparkError
 from sparkconsole.model.foresight.forecast import NodeForecast
-from sparkconsole.remote.shell import ANSWER, DEFAULT_TIMEOUT_S, Budget, Completed, Endpoint, Pipe, Shell
+from sparkconsole.remote.shell import DEFAULT_TIMEOUT_S, Completed, Endpoint, Pipe, Shell
 
 
 class NotBefore(SparkError):
@@ -30,16 +30,10 @@ class ForeseenShell:
         stdin: bytes | None = None,
         timeout: float = DEFAULT_TIMEOUT_S,
         secrets: Mapping[str, str] | None = None,
-        budget: Budget = ANSWER,
     ) -> Completed:
         """As the node answers now; NotBefore for what is in a container that is not there yet."""
         self._require_there(argv)
-        return await self.now.run(argv, stdin=stdin, timeout=timeout, secrets=secrets, budget=budget)
-
-    def lines(self, argv: Sequence[str], *, timeout: float | None = None) -> AsyncIterator[str]:
-        """As the node answers now."""
-        self._require_there(argv)
-        return self.now.lines(argv, timeout=timeout)
+        return await self.now.run(argv, stdin=stdin, timeout=timeout, secrets=secrets)
 
     async def pipe(self, argv: Sequence[str]) -> Pipe:
         """As the node answers now."""

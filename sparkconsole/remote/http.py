@@ -13,8 +13,8 @@ from sparkconsole.remote.shell import Shell
 
 
 @asynccontextmanager
-async def http(shell: Shell, target: str, *, timeout: float = 10.0) -> AsyncIterator[aiohttp.ClientSession]:
-    """A session on `host:port` of the node; relative URLs work. What goes wrong becomes a SparkError."""
+async def http(shell: Shell, target: str, *, timeout: float = 5.0) -> AsyncIterator[aiohttp.ClientSession]:
+    """A session on `host:port` of the node, or a socket; relative URLs work. Trouble becomes a SparkError."""
     endpoint = await shell.open_socket(target)
     connector = aiohttp.UnixConnector(endpoint.path) if endpoint.path else aiohttp.TCPConnector()
     base = "http://localhost" if endpoint.path else f"http://{endpoint.host}:{endpoint.port}"
@@ -32,11 +32,16 @@ async def http(shell: Shell, target: str, *, timeout: float = 10.0) -> AsyncIter
         raise SparkError(f"nothing answers on {target}", hint="does it run?", node=shell.node) from error
 
 
-async def get_json(shell: Shell, target: str, path: str, timeout: float = 5.0) -> Any:
+async def get_json(shell: Shell, target: str, path: str) -> Any:
     """The JSON at `path`; SparkError when nobody answers, or not with JSON."""
-    async with http(shell, target, timeout=timeout) as session, session.get(path) as response:
+    async with http(shell, target) as session, session.get(path) as response:
         response.raise_for_status()
-        try:
-            return await response.json(content_type=None)
-        except ValueError as error:
-            raise SparkError(f"{target}{path} answered something else than JSON", node=shell.node) from error
+        return await json_of(response, target + path, shell.node)
+
+
+async def json_of(response: aiohttp.ClientResponse, asked: str, node: str) -> Any:
+    """The JSON of an answer; SparkError names what was asked when it is none."""
+    try:
+        return await response.json(content_type=None)
+    except ValueError as error:
+        raise SparkError(f"{asked} answered something else than JSON", node=node) from error

@@ -165,11 +165,7 @@ async def cancel(shell: Shell, job: Job) -> None:
     if job.container:
         inside = script(CANCEL_INSIDE, "job-cancel", job.id)
         ended = await shell.run(("docker", "exec", job.container, *inside), timeout=40)
-        if (
-            not ended.ok
-            and "No such container" not in ended.error_text
-            and "is not running" not in ended.error_text
-        ):
+        if not any(text in ended.error_text for text in ("No such container", "is not running")):
             ended.checked(
                 "its processes in the container may still run: sparkconsole stop ends the container"
             )

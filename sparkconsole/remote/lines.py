@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import codecs
 import re
+from collections.abc import AsyncIterator
+
+from sparkconsole.remote.shell import Pipe
 
 _LINE_END = re.compile(r"\r\n|\n|\r")
 LONGEST_LINE = 1 << 20
@@ -23,3 +26,14 @@ class LineReader:
         if final or len(self._rest) > LONGEST_LINE:
             lines, self._rest = [*lines, self._rest], ""
         return [line for line in lines if line]
+
+
+async def lines_of(pipe: Pipe) -> AsyncIterator[str]:
+    """The lines that a command prints, as they come, until it has ended; how, `pipe.wait` says once more."""
+    reader = LineReader()
+    while chunk := await pipe.read():
+        for line in reader.feed(chunk):
+            yield line
+    await pipe.wait()  # a lost connection is said here: what it tore is no line
+    for line in reader.feed(b"", final=True):
+        yield line

@@ -4,76 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ipaddress
 import os
+import shlex
 import signal
-import socket
-from collections.abc import AsyncIterator, Mapping, Sequence
+from asyncio.subprocess import PIPE
+from collections.abc import Sequence
 
 from sparkconsole.errors import CommandFailed, TimedOut, TooMuch
-from sparkconsole.model.cluster import Node
-from sparkconsole.remote.docker.host import before_command
-from sparkconsole.remote.lines import LineReader
+from sparkconsole.remote.live_shell import LiveShell
 from sparkconsole.remote.shell import (
-    ANSWER,
-    DEFAULT_TIMEOUT_S,
     AnswerMeter,
-    Budget,
     Completed,
     Endpoint,
     checked_argv,
-    command_line,
+    reading,
     too_much,
 )
 
 _KEPT_STDERR = 65536
 _GRACE_S = 2.0
 """From a polite end to a hard one."""
-
-
-def is_local(node: Node) -> bool:
-    """The node is this machine: a person says so, or its address is literally one of this machine's own.
-
-    Never because a name leads here: who answers for names could have our own machine stopped.
-    """
-    return node.local or (node.port in (None, 22) and is_own_address(node.address))
-
-
-def is_own_address(address: str) -> bool:
-    """A literal address from which the kernel itself would talk to it. Nothing is sent, no name is looked up.
-
-    (Whether one may bind to it says less: with ip_nonlocal_bind every address is free.)
-    """
-    plain, _, zone = address.partition("%")
-    try:
-        own = ipaddress.ip_address(plain)
-        scope = socket.if_nametoindex(zone) if zone and not zone.isdigit() else int(zone or 0)
-    except (OSError, ValueError):
-        return False
-    if own.is_loopback:
-        return True
-    if own.version == 4:
-        return _is_own(socket.AF_INET, (plain, 9))
-    return _is_own(socket.AF_INET6, (plain, 9, 0, scope))
-
-
-def _is_own(family: int, place: tuple[object, ...]) -> bool:
-    with socket.socket(family, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(place)
-        except OSError:
-            return False
-        address = ipaddress.ip_address(str(probe.getsockname()[0]).partition("%")[0])
-        return address == ipaddress.ip_address(str(place[0]))
-
-
-def leads_here(address: str) -> bool:
-    """A name that leads to this machine: a reason to ask a person, and for nothing else."""
-    try:
-        found = socket.getaddrinfo(address, 9, type=socket.SOCK_DGRAM)
-    except (OSError, UnicodeError):
-        return False
-    return any(is_own_address(str(place[0])) for _, _, _, _, place in found)
 
 
 class LocalPipe:
@@ -163,51 +113,37 @@ async def _given(stream: asyncio.StreamWriter | None, data: bytes) -> None:
     stream.close()
 
 
-class LocalShell:
-    """See `remote.shell.Shell`."""
+class LocalShell(LiveShell):
+    """A shell without a connection: its commands are processes of this machine."""
 
     closed = False
 
-    def __init__(self, node: str) -> None:
-        self.node = node
-        self.environment: dict[str, str] = {}
-        """What every command has beside the console's own."""
-
-    async def run(
-        self,
-        argv: Sequence[str],
-        *,
-        stdin: bytes | None = None,
-        timeout: float = DEFAULT_TIMEOUT_S,
-        secrets: Mapping[str, str] | None = None,
-        budget: Budget = ANSWER,
+    async def _answer(
+        self, argv: Sequence[str], given: bytes, timeout: float, secrets: tuple[str, ...]
     ) -> Completed:
-        """Runs to the end."""
-        await before_command(self, argv)
-        given = "".join(f"{value}\n" for value in (secrets or {}).values()).encode() + (stdin or b"")
-        process = await self._process(argv, tuple(secrets or ()))
+        process = await self._process(argv, secrets)
         try:
             async with asyncio.timeout(timeout):
-                out, err = await self._answer(argv, process, given, budget)
+                out, err = await self._outputs(argv, process, given)
         except TimeoutError:
             raise TimedOut(
-                f"`{command_line(argv)[:120]}` did not end within {timeout:.0f} s", node=self.node
+                f"`{shlex.join(argv)[:120]}` did not end within {timeout:.0f} s", node=self.node
             ) from None
         finally:
             await _gone(process)
         return Completed(self.node, tuple(argv), process.returncode, out, err)
 
-    async def _answer(
-        self, argv: Sequence[str], process: asyncio.subprocess.Process, given: bytes, budget: Budget
+    async def _outputs(
+        self, argv: Sequence[str], process: asyncio.subprocess.Process, given: bytes
     ) -> tuple[bytes, bytes]:
-        """All that it says on both outputs; TooMuch beyond the budget."""
-        meter = AnswerMeter(budget)
+        """All that it prints on both outputs; TooMuch beyond the budget."""
+        meter = AnswerMeter()
 
         async def whole(stream: asyncio.StreamReader | None) -> bytes:
             output = bytearray()
             while stream and (chunk := await stream.read(65536)):
                 if not meter.fits(chunk):
-                    raise too_much(argv, budget, self.node)
+                    raise too_much(argv, self.node)
                 output += chunk
             return bytes(output)
 
@@ -216,32 +152,11 @@ class LocalShell:
                 out, err = both.create_task(whole(process.stdout)), both.create_task(whole(process.stderr))
                 both.create_task(_given(process.stdin, given))
         except* TooMuch:
-            raise too_much(argv, budget, self.node) from None
+            raise too_much(argv, self.node) from None
         await process.wait()
         return out.result(), err.result()
 
-    async def lines(self, argv: Sequence[str], *, timeout: float | None = None) -> AsyncIterator[str]:
-        """Output and errors, line by line."""
-        await before_command(self, argv)
-        process = await self._process(argv, (), stderr=asyncio.subprocess.STDOUT)
-        reader = LineReader()
-        try:
-            async with asyncio.timeout(timeout):
-                while process.stdout and (chunk := await process.stdout.read(65536)):
-                    for line in reader.feed(chunk):
-                        yield line
-                for line in reader.feed(b"", final=True):
-                    yield line
-                status = await process.wait()
-            Completed(self.node, tuple(argv), status).checked()
-        except TimeoutError:
-            raise TimedOut(f"`{command_line(argv)[:120]}` took too long", node=self.node) from None
-        finally:
-            await _gone(process)
-
-    async def pipe(self, argv: Sequence[str]) -> LocalPipe:
-        """Starts a command with its standard input and output in our hands."""
-        await before_command(self, argv)
+    async def _pipe(self, argv: Sequence[str]) -> LocalPipe:
         return LocalPipe(self.node, argv, await self._process(argv, ()))
 
     async def open_socket(self, target: str) -> Endpoint:
@@ -254,17 +169,15 @@ class LocalShell:
     async def aclose(self) -> None:
         """Nothing to close."""
 
-    async def _process(
-        self, argv: Sequence[str], secrets: tuple[str, ...], stderr: int = asyncio.subprocess.PIPE
-    ) -> asyncio.subprocess.Process:
+    async def _process(self, argv: Sequence[str], secrets: tuple[str, ...]) -> asyncio.subprocess.Process:
         # Through a shell, as sshd does it: a command means the same here and on every other node. It replaces
         # the shell: a leader that ended would leave what ignores SIGTERM behind.
-        line = command_line(checked_argv(argv), secrets=secrets)
+        line = f"{reading(secrets)}exec {shlex.join(checked_argv(argv))}"
         starting = asyncio.ensure_future(
             asyncio.create_subprocess_exec(
-                "sh", "-c", line if secrets else f"exec {line}",
-                stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-                stderr=stderr, start_new_session=True, env={**os.environ, **self.environment},
+                "sh", "-c", line,
+                stdin=PIPE, stdout=PIPE, stderr=PIPE, start_new_session=True,
+                env={**os.environ, **self.environment},
             )
         )  # fmt: skip
         try:

@@ -13,20 +13,19 @@ from sparkconsole.remote.foreseen_shell import now_on, then_on
 from sparkconsole.remote.http import get_json
 from sparkconsole.remote.shell import Shell
 
+_GROUPS = "/api/v0/placement_groups?limit=10000"
 
-async def members(shell: Shell, port: int = 8265, *, timeout_s: float = 5.0) -> tuple[RayMember, ...]:
+
+async def members(shell: Shell, port: int = 8265) -> tuple[RayMember, ...]:
     """Every member the head lists, dead ones too; SparkError while Ray does not answer."""
     then = then_on(shell).members(port)
     if then is None:
         raise SparkError(f"nothing answers on 127.0.0.1:{port} then", node=shell.node)
     if not isinstance(then, bool):
         return then
-    return parse_nodes(
-        await get_json(now_on(shell), f"127.0.0.1:{port}", "/api/v0/nodes?limit=10000", timeout=timeout_s)
-    )
+    return parse_nodes(await get_json(now_on(shell), f"127.0.0.1:{port}", "/api/v0/nodes?limit=10000"))
 
 
-async def placement_groups(shell: Shell, port: int = 8265, *, timeout_s: float = 5.0) -> int:
+async def placement_groups(shell: Shell, port: int = 8265) -> int:
     """How many placement groups hold resources right now; SparkError while Ray does not answer."""
-    path = "/api/v0/placement_groups?limit=10000"
-    return parse_groups(await get_json(shell, f"127.0.0.1:{port}", path, timeout=timeout_s))
+    return parse_groups(await get_json(shell, f"127.0.0.1:{port}", _GROUPS))

@@ -1,6 +1,6 @@
 """`Shell` is the seam to a machine: argv lists in, bytes and lines out. Backends: ssh, local, replay.
 
-Quoting happens in `command_line` and nowhere else.
+Quoting happens in `shlex.join`, and in ssh/framing.py for shells of every kind.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import shlex
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -17,23 +17,15 @@ from sparkconsole.errors import CommandFailed, SparkError, TooMuch, WrongUsage
 DEFAULT_TIMEOUT_S = 30.0
 
 
-@dataclass(frozen=True, slots=True)
-class Budget:
-    """How much one answer may have, output and errors together."""
-
-    most_bytes: int = 16 << 20
-    most_lines: int = 200_000
-
-
-ANSWER = Budget()
-"""Far more than any command of ours says."""
+MOST_BYTES, MOST_LINES = 16 << 20, 200_000
+"""What one answer may have, output and errors together: far more than any command of ours says."""
 
 
 class AnswerMeter:
     """What came of one answer so far."""
 
-    def __init__(self, budget: Budget) -> None:
-        self._bytes, self._lines = budget.most_bytes, budget.most_lines
+    def __init__(self) -> None:
+        self._bytes, self._lines = MOST_BYTES, MOST_LINES
 
     def fits(self, chunk: bytes) -> bool:
         """Counts a piece; False when the answer has become too long with it."""
@@ -117,18 +109,10 @@ class Shell(Protocol):
         stdin: bytes | None = None,
         timeout: float = DEFAULT_TIMEOUT_S,
         secrets: Mapping[str, str] | None = None,
-        budget: Budget = ANSWER,
     ) -> Completed:
         """Runs to the end; `secrets` become environment variables of the command and never enter argv.
 
-        TooMuch when it says more than the budget: it is ended then.
-        """
-
-    def lines(self, argv: Sequence[str], *, timeout: float | None = None) -> AsyncIterator[str]:
-        """Standard output and error, line by line, as they come; CommandFailed at the end unless status 0.
-
-        Carriage returns end a line too (progress bars), and a line that is too long comes in pieces. Closing
-        the iterator ends the command.
+        TooMuch when it says more than an answer may have: it is ended then.
         """
 
     async def pipe(self, argv: Sequence[str]) -> Pipe:
@@ -141,16 +125,10 @@ class Shell(Protocol):
         """Closes the connection and every forwarded socket."""
 
 
-def command_line(argv: Sequence[str], *, secrets: Sequence[str] = ()) -> str:
-    """One string for `sh`. The values of `secrets` are read from standard input, a line each, before the
-
-    command starts, so that they never stand in a process list.
-    """
-    words = shlex.join(argv)
-    if not secrets:
-        return words
-    reads = "".join(f"IFS= read -r {name} && export {name} && " for name in secrets)
-    return f"{reads}exec {words}"
+def reading(secrets: Sequence[str]) -> str:
+    """For `sh`, before a command: the values of `secrets` are read from standard input, a line each, so that
+    they never stand in a process list."""
+    return "".join(f"IFS= read -r {name} && export {name} && " for name in secrets)
 
 
 def checked_argv(argv: Sequence[str]) -> tuple[str, ...]:
@@ -178,11 +156,11 @@ async def end_pipe(pipe: Pipe, within_s: float) -> None:
         await pipe.kill()
 
 
-def too_much(argv: Sequence[str], budget: Budget, node: str) -> TooMuch:
+def too_much(argv: Sequence[str], node: str) -> TooMuch:
     """A command said more than its answer may have."""
-    most = f"{budget.most_bytes / (1 << 20):g} MiB or {budget.most_lines} lines"
+    most = f"{MOST_BYTES / (1 << 20):g} MiB or {MOST_LINES} lines"
     return TooMuch(
-        f"`{command_line(argv)[:120]}` said more than {most} and was ended",
+        f"`{shlex.join(argv)[:120]}` said more than {most} and was ended",
         hint="let it write into a file there, or say less",
         node=node,
     )

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from sparkconsole.config.inventory import choose, parse
 from sparkconsole.errors import WrongConfig
 from sparkconsole.model.cluster import Cluster, Node
-from sparkconsole.remote.local import is_local
+from sparkconsole.remote.connect import is_local
 
 FILE = Path("cluster.toml")
 

@@ -32,9 +32,9 @@ from sparkconsole.remote.image_program.engine import Engine
 from sparkconsole.remote.image_program.sending import far_argv, far_environment
 from sparkconsole.remote.local import LocalShell
 from sparkconsole.remote.node.facts import node_facts
+from sparkconsole.remote.node.site import copy_site
 from sparkconsole.remote.shell import Shell
 from sparkconsole.remote.ssh.connection import connect_ssh
-from sparkconsole.remote.transfer.ends import site
 from tests.openssh import NEEDS_SSHD, listening
 
 STARTS = {
@@ -262,7 +262,7 @@ async def test_a_detached_job_inherits_it(engine: Answering) -> None:
 async def test_the_receiving_end_of_a_copy_means_the_same_engine(engine: Answering) -> None:
     shell = LocalShell("a")
     keep_docker_host_at(shell, f"unix://{engine.path}")
-    seen = await site(shell)
+    seen = await copy_site(shell)
     assert seen.docker_host == f"unix://{engine.path}"
     there = Receiver("b", "10.0.0.2", docker_host="unix:///a b")
     assert FULL_STREAM.argv("x", there)[-4:] == ("env", "DOCKER_HOST='unix:///a b'", "docker", "load")

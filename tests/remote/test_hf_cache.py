@@ -12,8 +12,7 @@ from sparkconsole.errors import SparkError
 from sparkconsole.model.checkpoint.hf_cache import HfCache, usual_cache
 from sparkconsole.model.cluster import Node
 from sparkconsole.parse.checkpoint.hf_cache import parse_hf_cache
-from sparkconsole.remote.checkpoint.files import cached_models, holding
-from sparkconsole.remote.checkpoint.headers import checkpoint
+from sparkconsole.remote.checkpoint.files import cached_models, checkpoint, holding
 from sparkconsole.remote.checkpoint.hf_cache import hf_cache, keep_hub_at
 from sparkconsole.remote.local import LocalShell
 from tests import model_caches

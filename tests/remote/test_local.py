@@ -12,8 +12,9 @@ import pytest
 
 from sparkconsole.errors import CommandFailed, TimedOut, Unreachable
 from sparkconsole.model.cluster import Node
-from sparkconsole.remote.connect import connect
-from sparkconsole.remote.local import LocalShell, is_local, is_own_address
+from sparkconsole.remote.connect import connect, is_local, is_own_address
+from sparkconsole.remote.follow import followed
+from sparkconsole.remote.local import LocalShell
 from sparkconsole.remote.shell import Endpoint
 
 pytestmark = pytest.mark.programs
@@ -77,7 +78,7 @@ async def test_secrets_are_in_the_environment_and_not_in_argv(shell: LocalShell)
 
 
 async def test_lines_as_they_come_and_the_failure_at_the_end(shell: LocalShell) -> None:
-    lines = shell.lines(("sh", "-c", r"printf '1%%\r2%%\r\n\377\nout\n'; exit 3"))
+    lines = followed(shell, ("sh", "-c", r"printf '1%%\r2%%\r\n\377\nout\n'; exit 3"))
     assert [await anext(lines) for _ in range(4)] == ["1%", "2%", "\ufffd", "out"]
     with pytest.raises(CommandFailed, match="status 3"):
         await anext(lines)

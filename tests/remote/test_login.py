@@ -12,10 +12,11 @@ import pytest
 from sparkconsole.config.inventory import ad_hoc_node
 from sparkconsole.errors import ChangedHostKey, UnknownHostKey, Unreachable, WrongConfig, WrongUsage
 from sparkconsole.model.cluster import Node
-from sparkconsole.remote.host_keys import trust as hostkeys
+from sparkconsole.remote.host_keys import known_hosts as hostkeys
 from sparkconsole.remote.host_keys.known_hosts import known_hosts_file
 from sparkconsole.remote.local import LocalShell
 from sparkconsole.remote.ssh.connection import connect_ssh
+from sparkconsole.remote.ssh.login import shown_keys
 from sparkconsole.remote.ssh_config.client_config import hop_of
 from tests import openssh
 from tests.programs import need
@@ -58,8 +59,8 @@ def line_of(key: asyncssh.SSHKey) -> str:
     return key.export_public_key("openssh").decode().strip()
 
 
-async def gets_in(node: Node, known_hosts: Path | None = None) -> bool:
-    shell = await connect_ssh(node, known_hosts=known_hosts)
+async def gets_in(node: Node) -> bool:
+    shell = await connect_ssh(node)
     try:
         return (await shell.run(("true",))).ok
     finally:
@@ -74,7 +75,7 @@ async def test_another_sshd_behind_the_same_address_is_another_machine(server: S
     known(f"127.0.0.1 {line_of(other_key())}")
     with pytest.raises(UnknownHostKey):
         await connect_ssh(node)
-    keys = await hostkeys.shown_keys(node)
+    keys = await shown_keys(node)
     assert hostkeys.key_trust(node, keys[0]) == "unknown"
     hostkeys.trust(node, keys)
     assert await gets_in(node)
@@ -90,14 +91,14 @@ async def test_a_revoked_key_is_never_offered_for_trust(server: SshServer, node:
     known(f"@revoked {server.known_hosts_line()}")
     with pytest.raises(ChangedHostKey, match="must not be trusted"):
         await connect_ssh(node)
-    (key,) = await hostkeys.shown_keys(node)
+    (key,) = await shown_keys(node)
     assert hostkeys.key_trust(node, key) == "changed"
 
 
 async def test_lines_that_are_no_entries_cost_nothing(server: SshServer, node: Node) -> None:
     path = known_hosts_file()
     path.write_bytes(b"garbage\n# caf\xe9\n@odd x y\n|1|no|hash ssh-ed25519 AAAA\n")
-    hostkeys.trust(node, await hostkeys.shown_keys(node))
+    hostkeys.trust(node, await shown_keys(node))
     assert await gets_in(node)
     assert path.read_bytes().startswith(b"garbage\n# caf\xe9\n")
 
@@ -115,14 +116,14 @@ async def test_a_changed_key_cannot_be_trusted_beside_the_old_one(server: SshSer
     known(server.known_hosts_line(other_key()))
     before = known_hosts_file().read_text()
     with pytest.raises(ChangedHostKey, match="another ssh-ed25519 key"):
-        hostkeys.trust(node, await hostkeys.shown_keys(node))
+        hostkeys.trust(node, await shown_keys(node))
     assert known_hosts_file().read_text() == before
 
 
 async def test_trusting_twice_writes_once_and_under_both_names(server: SshServer) -> None:
     configured("Host short", "  HostName 127.0.0.1", f"  Port {server.port}", "  HashKnownHosts no")
     short = Node(name="spark1", address="short")
-    keys = await hostkeys.shown_keys(short)
+    keys = await shown_keys(short)
     hostkeys.trust(short, keys)
     path = hostkeys.trust(short, keys)
     (line,) = path.read_text().splitlines()
@@ -208,29 +209,29 @@ def through(server: SshServer, jump: SshServer, *more: str) -> Node:
     return Node(name="spark1", address="far")
 
 
-async def test_every_hop_is_verified_against_the_file_that_was_given(
+async def test_every_hop_is_verified_against_the_file_that_is_named(
     server: SshServer, jump: SshServer, tmp_path: Path
 ) -> None:
-    far = through(server, jump)
     own = tmp_path / "known"
+    far = through(server, jump, "Host *", f"  UserKnownHostsFile {own}")
     own.write_text(f"{server.known_hosts_line()}\n{jump.known_hosts_line()}\n")
-    assert await gets_in(far, own)
+    assert await gets_in(far)
     own.write_text(f"{server.known_hosts_line()}\n")
     with pytest.raises(UnknownHostKey, match="its jump host hop") as caught:
-        await connect_ssh(far, known_hosts=own)
+        await connect_ssh(far)
     assert caught.value.fingerprint == jump.fingerprint
     assert caught.value.hint.endswith("node trust hop")
     own.write_text(f"{server.known_hosts_line()}\n{jump.known_hosts_line(other_key())}\n")
     with pytest.raises(ChangedHostKey, match="its jump host hop"):
-        await connect_ssh(far, known_hosts=own)
+        await connect_ssh(far)
 
 
 async def test_keys_are_shown_through_a_jump_host_that_is_trusted(server: SshServer, jump: SshServer) -> None:
     far = through(server, jump)
     with pytest.raises(UnknownHostKey, match="jump host"):
-        await hostkeys.shown_keys(far)
+        await shown_keys(far)
     known(jump.known_hosts_line())
-    (key,) = await hostkeys.shown_keys(far)
+    (key,) = await shown_keys(far)
     assert key.fingerprint == server.fingerprint
     assert jump.logins == ["jim"], "one login, however many kinds of keys are asked for"
     hostkeys.trust(far, (key,))
@@ -303,7 +304,7 @@ async def test_a_jump_host_on_another_port_can_be_trusted(server: SshServer, jum
     word = caught.value.hint.rpartition("node trust ")[2]
     assert word == f"127.0.0.1:{jump.port}"
     meant = ad_hoc_node(word)
-    hostkeys.trust(meant, await hostkeys.shown_keys(meant))
+    hostkeys.trust(meant, await shown_keys(meant))
     assert await gets_in(far)
 
 
@@ -340,7 +341,7 @@ async def test_a_real_sshd_that_has_no_key_of_a_trusted_kind(tmp_path: Path, kin
     with openssh.listening(tmp_path) as sshd:
         node = sshd.enter("/bin/sh", tmp_path)
         assert await gets_in(node)
-        (shown,) = await hostkeys.shown_keys(node)
+        (shown,) = await shown_keys(node)
         keys = [asyncssh.generate_private_key(kind) for kind in kinds]
         known(*(f"[127.0.0.1]:{sshd.port} {line_of(key)}" for key in keys))
         with pytest.raises(ChangedHostKey) as caught:

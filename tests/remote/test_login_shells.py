@@ -15,10 +15,12 @@ import pytest
 from sparkconsole.errors import CommandFailed, TimedOut, TooMuch, Unreachable, WrongUsage
 from sparkconsole.model.work.job import Job, JobKind
 from sparkconsole.remote import jobs
+from sparkconsole.remote import shell as shell_module
 from sparkconsole.remote.docker.execute import pieces, start_exec
+from sparkconsole.remote.follow import followed
 from sparkconsole.remote.local import LocalShell
 from sparkconsole.remote.sampler.sampler import samples
-from sparkconsole.remote.shell import Budget, Shell
+from sparkconsole.remote.shell import Shell
 from sparkconsole.remote.ssh.connection import SshShell, connect_ssh
 from tests.openssh import NEEDS_SSHD, OpenSshd, listening
 from tests.remote.test_sshd import QUIET, gone
@@ -106,9 +108,9 @@ async def test_an_answer_is_the_commands_own(shell: SshShell) -> None:
 
 
 async def test_lines_and_pipes_begin_with_the_commands_own(shell: SshShell) -> None:
-    lines = shell.lines(("sh", "-c", "echo one; echo two >&2\nexit 3"))
-    assert sorted([await anext(lines), await anext(lines)]) == ["one", "two"]
-    with pytest.raises(CommandFailed, match="status 3"):
+    lines = followed(shell, ("sh", "-c", "echo one; echo two\necho three >&2; exit 3"))
+    assert [await anext(lines), await anext(lines)] == ["one", "two"]
+    with pytest.raises(CommandFailed, match=r"status 3.*three"):
         await anext(lines)
     data = bytes(range(256)) * 1024
     pipe = await shell.pipe(("sh", "-c", "cat; echo said >&2; exit 4"))
@@ -126,7 +128,7 @@ async def test_lines_and_pipes_begin_with_the_commands_own(shell: SshShell) -> N
 
 @only_prints
 async def test_what_is_given_up_ends_there(shell: SshShell, tmp_path: Path) -> None:
-    lines = shell.lines(("sh", "-c", QUIET))
+    lines = followed(shell, ("sh", "-c", QUIET))
     pids = [await anext(lines)]
     await lines.aclose()
     pipe = await shell.pipe(("sh", "-c", QUIET))
@@ -199,7 +201,7 @@ async def test_a_login_shell_that_ends_says_why_it_cannot_work(
             await pipe.read()
         await pipe.kill()
         with pytest.raises(Unreachable, match="before any command is run"):
-            await anext(shell.lines(("true",)))
+            await anext(followed(shell, ("true",)))
         with pytest.raises(Unreachable, match="before any command is run"):
             await jobs.state(shell, Job(id="night", kind=JobKind.BENCH, node="spark1", argv=("true",)))
 
@@ -261,15 +263,18 @@ async def either(request: pytest.FixtureRequest, sshd: OpenSshd, tmp_path: Path)
 @pytest.mark.parametrize(
     "flood", ["yes flood", "yes '' ", "yes flood >&2", "head -c 3000000 /dev/zero; sleep 60"]
 )
-async def test_an_answer_without_end_is_ended(either: Shell, tmp_path: Path, flood: str) -> None:
-    few = Budget(most_bytes=1 << 20, most_lines=100_000)
+async def test_an_answer_without_end_is_ended(
+    either: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flood: str
+) -> None:
+    monkeypatch.setattr(shell_module, "MOST_BYTES", 1 << 20)
+    monkeypatch.setattr(shell_module, "MOST_LINES", 100_000)
     said = f"echo $$ >{tmp_path}/pid; {flood}"
     with pytest.raises(
         TooMuch, match=r"spark1: `sh -c .* said more than 1 MiB or 100000 lines and was ended"
     ):
-        await either.run(("sh", "-c", said), budget=few)
+        await either.run(("sh", "-c", said))
     assert await gone((tmp_path / "pid").read_text().strip())
-    assert (await either.run(("echo", "on"), budget=few)).text == "on\n", "the others go on"
+    assert (await either.run(("echo", "on"))).text == "on\n", "the others go on"
 
 
 async def test_words_that_are_no_text_are_refused(either: Shell) -> None:

@@ -15,7 +15,7 @@ import pytest
 from sparkconsole.errors import SparkError
 from sparkconsole.model.checkpoint.weights import Checkpoint
 from sparkconsole.parse.checkpoint.files import parse_checkpoint
-from sparkconsole.remote.checkpoint.headers import headers_argv, program
+from sparkconsole.remote.checkpoint.files import headers_argv, program
 
 
 def safetensors(path: Path, tensors: Mapping[str, tuple[str, int]], *, cut: int = 0) -> int:

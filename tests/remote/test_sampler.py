@@ -267,7 +267,7 @@ def test_a_tool_that_starts_much_is_asked_more_rarely(
     monkeypatch.setenv("PATH", made["PATH"])
     script = sampler_gpu.Smi()
     for _ in range(3):
-        assert script.said()["gpus"]
+        assert script.reading()["gpus"]
     assert script.least is not None
     assert script.least >= 42
     assert script.least / script.rest <= sampler_gpu.STARTS or script.rest == sampler_gpu.MOST_REST_S

@@ -21,10 +21,12 @@ from sparkconsole.errors import (
     Unreachable,
 )
 from sparkconsole.model.cluster import Node
-from sparkconsole.remote.host_keys import trust as hostkeys
+from sparkconsole.remote.follow import followed
+from sparkconsole.remote.host_keys import known_hosts as hostkeys
 from sparkconsole.remote.host_keys.known_hosts import known_hosts_file
 from sparkconsole.remote.http import get_json
 from sparkconsole.remote.ssh.connection import SshShell, connect_ssh
+from sparkconsole.remote.ssh.login import shown_keys
 from sparkconsole.remote.ssh_config.client_config import place_of
 from tests.ssh_server import SshServer, write_client_key
 
@@ -93,7 +95,7 @@ async def test_a_changed_key_is_refused(server: SshServer, node: Node) -> None:
 
 async def test_a_key_that_was_shown_and_trusted_lets_in(server: SshServer, node: Node) -> None:
     known_hosts_file().write_text("elsewhere ssh-ed25519 AAAA")
-    keys = await hostkeys.shown_keys(node)
+    keys = await shown_keys(node)
     assert [k.fingerprint for k in keys] == [server.fingerprint]
     assert hostkeys.key_trust(node, keys[0]) == "unknown"
     path = hostkeys.trust(node, keys)
@@ -107,7 +109,7 @@ async def test_a_key_that_was_shown_and_trusted_lets_in(server: SshServer, node:
 async def test_a_key_of_the_same_kind_that_differs_has_changed(server: SshServer, node: Node) -> None:
     other = asyncssh.generate_private_key("ssh-ed25519")
     known_hosts_file().write_text(server.known_hosts_line(other))
-    (key,) = await hostkeys.shown_keys(node)
+    (key,) = await shown_keys(node)
     assert hostkeys.key_trust(node, key) == "changed"
 
 
@@ -170,7 +172,7 @@ async def test_a_connection_that_breaks_under_a_command(shell: SshShell, server:
 
 
 async def test_lines_whose_connection_breaks_do_not_end_quietly(shell: SshShell, server: SshServer) -> None:
-    lines = shell.lines(("sh", "-c", "echo one; sleep 60"))
+    lines = followed(shell, ("sh", "-c", "echo one; sleep 60"))
     assert await anext(lines) == "one"
     server.cut()
     with pytest.raises(Unreachable):
@@ -210,7 +212,7 @@ async def test_secrets_reach_the_command_and_nothing_else(shell: SshShell, serve
 async def test_lines_of_any_kind(shell: SshShell) -> None:
     code = r"import sys; w = sys.stdout.buffer.write; w(b'10%\r20%\r\nnul\0\n\xff\xfe\n\n')"
     code += r"; w(b'x' * 3_000_000 + b'\nlast')"
-    lines = [line async for line in shell.lines((sys.executable, "-c", code))]
+    lines = [line async for line in followed(shell, (sys.executable, "-c", code))]
     assert lines[:4] == ["10%", "20%", "nul\0", "\ufffd\ufffd"]
     assert "".join(lines[4:-1]) == "x" * 3_000_000
     assert max(map(len, lines)) < 2_000_000, "no machine fills our memory with one line"
@@ -218,9 +220,9 @@ async def test_lines_of_any_kind(shell: SshShell) -> None:
 
 
 async def test_lines_of_a_command_that_fails(shell: SshShell) -> None:
-    lines = shell.lines(("sh", "-c", "echo out; echo err >&2; exit 3"))
-    assert sorted([await anext(lines), await anext(lines)]) == ["err", "out"]
-    with pytest.raises(CommandFailed, match="status 3"):
+    lines = followed(shell, ("sh", "-c", "echo out; echo err >&2; exit 3"))
+    assert await anext(lines) == "out"
+    with pytest.raises(CommandFailed, match=r"status 3.*err"):
         await anext(lines)
 
 
@@ -287,7 +289,7 @@ async def test_the_clients_configuration_is_honoured(server: SshServer) -> None:
         f"Host short\n  HostName 127.0.0.1\n  Port {server.port}\n  User ann\n"
     )
     assert place_of(short).port == server.port
-    hostkeys.trust(short, await hostkeys.shown_keys(short))
+    hostkeys.trust(short, await shown_keys(short))
     shell = await connect_ssh(short)
     assert (await shell.run(("echo", "in"))).text == "in\n"
     await shell.aclose()

@@ -14,7 +14,8 @@ import asyncssh
 import pytest
 
 from sparkconsole.errors import ChangedHostKey, SparkError, UnknownHostKey, WrongConfig
-from sparkconsole.remote.host_keys.trust import shown_keys, trust
+from sparkconsole.remote.host_keys.known_hosts import trust
+from sparkconsole.remote.ssh.login import shown_keys
 from sparkconsole.remote.ssh_config.client_config import place
 from tests.ssh_world import FAR, HOPS, NODE, SSH, Case, World, by_ssh, by_us, prepared, with_ssh, without_ssh
 

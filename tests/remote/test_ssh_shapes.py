@@ -11,9 +11,10 @@ import pytest
 
 from sparkconsole.errors import ChangedHostKey, UnknownHostKey, WrongConfig
 from sparkconsole.model.transfer.ends import Receiver, ssh_argv
+from sparkconsole.remote.host_keys.known_hosts import KeyTrust, key_trust, trust
 from sparkconsole.remote.host_keys.shown import host_key
-from sparkconsole.remote.host_keys.trust import KeyTrust, key_trust, shown_keys, trust
 from sparkconsole.remote.image_program.sending import far_argv
+from sparkconsole.remote.ssh.login import shown_keys
 from sparkconsole.remote.ssh_config.client_config import place
 from sparkconsole.remote.ssh_config.openssh_config import place_from
 from tests.programs import need

@@ -13,11 +13,13 @@ import pytest
 
 from sparkconsole.errors import TimedOut, Unreachable
 from sparkconsole.model.cluster import Node
-from sparkconsole.remote.host_keys import trust as hostkeys
+from sparkconsole.remote.follow import followed
+from sparkconsole.remote.host_keys import known_hosts as hostkeys
 from sparkconsole.remote.http import get_json
 from sparkconsole.remote.local import LocalShell
 from sparkconsole.remote.shell import Pipe
 from sparkconsole.remote.ssh.connection import SshShell, connect_ssh
+from sparkconsole.remote.ssh.login import shown_keys
 from tests.ssh_server import write_client_key
 
 SSHD = shutil.which("sshd", path="/usr/sbin:/usr/bin:/sbin")
@@ -55,7 +57,7 @@ async def shell(tmp_path: Path) -> AsyncIterator[SshShell]:
     daemon = await _started(tmp_path, port)
     try:
         node = Node(name="spark1", address="127.0.0.1", user=getpass.getuser(), port=port)
-        hostkeys.trust(node, await hostkeys.shown_keys(node))
+        hostkeys.trust(node, await shown_keys(node))
         shell = await connect_ssh(node)
         yield shell
         await shell.aclose()
@@ -88,7 +90,7 @@ async def test_what_took_too_long_ends_on_the_node(shell: SshShell, tmp_path: Pa
 
 
 async def test_lines_that_nobody_reads_any_more_end_on_the_node(shell: SshShell) -> None:
-    lines = shell.lines(("sh", "-c", QUIET))
+    lines = followed(shell, ("sh", "-c", QUIET))
     pid = await anext(lines)
     await lines.aclose()
     assert await gone(pid)
@@ -120,7 +122,7 @@ async def test_a_detached_child_outlives_what_started_it(shell: SshShell) -> Non
 
 
 async def test_more_commands_than_sessions_wait_for_each_other(shell: SshShell) -> None:
-    followers = [shell.lines(("sh", "-c", "echo on; exec sleep 600")) for _ in range(7)]
+    followers = [followed(shell, ("sh", "-c", "echo on; exec sleep 600")) for _ in range(7)]
     for follower in followers:
         assert await anext(follower) == "on"
     done = await asyncio.gather(*(shell.run(("echo", str(i))) for i in range(20)))
@@ -160,7 +162,7 @@ async def test_why_a_server_ends_a_login_is_said(tmp_path: Path, line: str, said
     daemon = await _started(tmp_path, port, line.format(folder=tmp_path) + "\n")
     try:
         node = Node(name="spark1", address="127.0.0.1", user=getpass.getuser(), port=port)
-        hostkeys.trust(node, await hostkeys.shown_keys(node))
+        hostkeys.trust(node, await shown_keys(node))
         with pytest.raises(Unreachable, match=said) as caught:
             await connect_ssh(node)
         assert hint in caught.value.hint

@@ -13,7 +13,7 @@ from sparkconsole.parse.image.copy_log import CopyLog
 from sparkconsole.remote import jobs
 from sparkconsole.remote.image.build import builder, vllm_commit
 from sparkconsole.remote.image.transfer import FULL_STREAM, relay, usable
-from sparkconsole.remote.transfer import ends
+from sparkconsole.remote.node import site
 from tests.pretend_docker import PretendNode, PretendWorld
 
 pytestmark = pytest.mark.programs
@@ -111,9 +111,9 @@ async def test_cancelling_ends_every_process_and_loads_nothing(world: PretendWor
 async def test_what_a_machine_says_as_one_end_of_a_copy(
     world: PretendWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ends, "SITE", ends.SITE.replace("/etc/ssh", str(world.folder / "etc-ssh")))
+    monkeypatch.setattr(site, "COPY_SITE", site.COPY_SITE.replace("/etc/ssh", str(world.folder / "etc-ssh")))
     monkeypatch.setenv("SSH_CONNECTION", "10.0.0.9 50000 10.0.0.2 2222")
-    told = await ends.site(world.nodes["spark2"])
+    told = await site.copy_site(world.nodes["spark2"])
     assert told.folder == str(world.nodes["spark2"].engine)
     assert (told.port, told.driver, told.host_keys) == (2222, "btrfs", ("ssh-ed25519 AAAA",))
     assert (told.version, told.containerd_store, told.python) == ("28.2.2", False, True)

@@ -428,8 +428,8 @@ def test_an_image_that_differs_is_found_and_copied_again(console: Console) -> No
 def test_an_unknown_key_is_trusted_without_touching_anything_real(
     console: Console, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sparkconsole.remote.host_keys.trust.shown_keys", None)
-    monkeypatch.setattr("sparkconsole.remote.host_keys.trust.trust", None)
+    monkeypatch.setattr("sparkconsole.remote.ssh.login.shown_keys", None)
+    monkeypatch.setattr("sparkconsole.remote.host_keys.known_hosts.trust", None)
     lines = ("demo fault spark-02 key", "status", "node trust", "status", "node trust")
     assert console.script(*lines, words=("--yes", "--json", "--keep-going")) == 3
     _, unknown, trusted, status, already = console.documents()

@@ -44,7 +44,7 @@ STRANGERS = [
 def nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A home without OpenSSH's configuration, and no name service: nobody else is called spark-09."""
     monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setattr("sparkconsole.remote.ssh_config.hosts._resolves", lambda name: name == "spark-07")
+    monkeypatch.setattr("sparkconsole.remote.ssh_config.place._resolves", lambda name: name == "spark-07")
 
 
 @pytest.mark.parametrize("line", STRANGERS)

@@ -24,8 +24,8 @@ from sparkconsole.model.work.answer import Answer, Sheet
 from sparkconsole.model.work.job import Job, RunState
 from sparkconsole.model.work.news import Advance, News, Remark
 from sparkconsole.remote.docker import engine as docker
+from sparkconsole.remote.node import site
 from sparkconsole.remote.shell import Shell
-from sparkconsole.remote.transfer import ends
 from sparkconsole.verbs.grammar.dispatch import understand
 from sparkconsole.verbs.grammar.registry import _without_session
 from sparkconsole.verbs.grammar.session import Options, PlannedAction, Session
@@ -86,7 +86,7 @@ async def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
     monkeypatch.setattr(docker, "images", pretend_docker.images)
     monkeypatch.setattr(docker, "every_image", pretend_docker.every_image)
     monkeypatch.setattr(docker, "disk_usage", pretend_docker.disk_usage)
-    monkeypatch.setattr(ends, "SITE", ends.SITE.replace("/etc/ssh", str(tmp_path / "etc-ssh")))
+    monkeypatch.setattr(site, "COPY_SITE", site.COPY_SITE.replace("/etc/ssh", str(tmp_path / "etc-ssh")))
 
     async def links(_: Fleet, name: str) -> Fabric:
         return _links(name[-1]) if name.startswith("spark") else Fabric()

@@ -17,7 +17,7 @@ from sparkconsole.model.page_cache import RootWay, drop_argv
 from sparkconsole.model.work.answer import Answer
 from sparkconsole.model.work.news import nobody
 from sparkconsole.parse.machine.facts import parse_memory_state
-from sparkconsole.remote.shell import ANSWER, Budget, Completed
+from sparkconsole.remote.shell import Completed
 from sparkconsole.verbs.grammar.session import Options, PlannedAction, Session
 from sparkconsole.verbs.node.drop_caches import drop_caches
 from tests.line_shell import LineShell
@@ -39,7 +39,6 @@ class Spark(LineShell):
         stdin: bytes | None = None,
         timeout: float = 30,
         secrets: Mapping[str, str] | None = None,
-        budget: Budget = ANSWER,
     ) -> Completed:
         words = tuple(argv)
         if "memory-standing" in words:

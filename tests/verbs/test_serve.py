@@ -55,7 +55,7 @@ def planned(result: Any) -> PlannedAction:
 
 def changed(node: PretendNode) -> list[tuple[str, ...]]:
     """What was run there that is no look."""
-    looks = ("launch-site", "serve-look", "serve-gone", "job-state", "model-headers")
+    looks = ("launch-site", "serve-look", "serve-gone", "job-state", "headers")
     return [a for a in node.ran if a[:1] != ("sh",) and "test" not in a and not set(looks) & set(a)]
 
 

@@ -49,13 +49,6 @@ class PretendShell:
         status, out, err = answer(self.machine, tuple(argv))
         return Completed(self.node, tuple(argv), status, out.encode(), err.encode())
 
-    async def lines(self, argv: Sequence[str], *, timeout: float | None = None) -> AsyncIterator[str]:
-        """The answer, line by line."""
-        done = await self.run(argv)
-        for line in done.text.splitlines():
-            yield line
-        done.checked()
-
     async def pipe(self, argv: Sequence[str]) -> Pipe:
         """A followed job, the sampler, a log, or a command of a container."""
         self.require_life()

@@ -199,8 +199,8 @@ def _program(machine: Machine, argv: tuple[str, ...]) -> Reply:
         return 0, holding(machine.models, argv[4], machine.home, free_bytes(machine)), ""
     if argv[2:4] == ("model", "list"):
         return 0, cache_listing(machine.models), ""
-    if "model-headers" in argv:
-        return 0, headers(machine.models, argv[3], meminfo(machine)), ""
+    if argv[2:4] == ("model", "headers"):
+        return 0, headers(machine.models, argv[4], meminfo(machine)), ""
     return _scanned(machine, argv)
 
 

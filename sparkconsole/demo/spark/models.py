@@ -132,7 +132,7 @@ _MODELS = {
 
 
 def headers(models: Mapping[str, bool], model: str, meminfo: str) -> str:
-    """As remote.checkpoint.headers_program prints it, for a node that has these models."""
+    """As remote.model_program.headers prints it, for a node that has these models."""
     known = _MODELS.get(model)
     data: dict[str, Any] = {"meminfo": meminfo, "gpu": True}
     if known is None or folder_of(model) not in models:

@@ -15,7 +15,7 @@ from sparkconsole.model.checkpoint.weights import Checkpoint, Split
 from sparkconsole.model.serve.engine import LiveRank
 from sparkconsole.model.serve.memory_left import freed
 from sparkconsole.parse.checkpoint.config import model_shape
-from sparkconsole.remote.checkpoint.headers import checkpoint
+from sparkconsole.remote.checkpoint.files import checkpoint
 from sparkconsole.remote.serve.processes import live_ranks
 
 

@@ -49,7 +49,7 @@ async def checkpoint_of(shell: Shell, model: str) -> Checkpoint | None:
     """None: nobody asked, or the node could not say."""
     if not model:
         return None
-    from sparkconsole.remote.checkpoint.headers import checkpoint
+    from sparkconsole.remote.checkpoint.files import checkpoint
 
     try:
         return await checkpoint(shell, model)

@@ -61,13 +61,13 @@ async def look(fleet: Fleet, node: str, spec: recipes.BuildSpec) -> BuildSite:
     """Asks the node what the plan depends on; changes nothing."""
     from sparkconsole.remote.docker.engine import image
     from sparkconsole.remote.image.build import builder, vllm_commit
-    from sparkconsole.remote.transfer.ends import site
+    from sparkconsole.remote.node.site import copy_site
 
     shell = await fleet.shell(node)
     present = await image(shell, spec.tag)
     commit = await vllm_commit(shell, spec.vllm_ref) if spec.recipe == recipes.SOURCE_RECIPE else ("", "")
     before = present.id if present else ""
-    return BuildSite(node, await builder(shell), await site(shell), before, *commit)
+    return BuildSite(node, await builder(shell), await copy_site(shell), before, *commit)
 
 
 def require_room(spec: recipes.BuildSpec, seen: BuildSite, least_free_gb: float | None) -> None:

@@ -26,9 +26,9 @@ from sparkconsole.model.image.layers_to_send import (
 from sparkconsole.model.image.reference import how_to_get
 from sparkconsole.model.text.units import size
 from sparkconsole.model.transfer.ends import CopySite
-from sparkconsole.remote.image.layers import Layers, UnbuiltLayers, layer_sizes
+from sparkconsole.remote.image.layers import Layers, layer_sizes
 from sparkconsole.remote.image.transfer import FULL_STREAM, FullStream
-from sparkconsole.remote.transfer.ends import site
+from sparkconsole.remote.node.site import copy_site
 
 ImageTransfer = FullStream | Layers
 ROOM = "docker image prune, docker builder prune"
@@ -87,7 +87,7 @@ def the_image(held: Named, node: str, tag: str) -> ImageIdentity:
 
 async def require_room_to_save(fleet: Fleet, node: str, image: ImageIdentity) -> None:
     """Refused, with numbers, when the sender's engine has no room for its own temporary files."""
-    seen = await site(await fleet.shell(node))
+    seen = await copy_site(await fleet.shell(node))
     needed = saving_needs(image.size_bytes, seen)
     receivers.require_room(node, seen.free_bytes, seen.folder, needed, ROOM, " to send the image")
 
@@ -139,7 +139,7 @@ async def _source(fleet: Fleet, sender: str, image: ImageIdentity | None, *, who
         return _Source(await receivers.fabric_of(fleet, sender))
     shell = await fleet.shell(sender)
     links, seen, present = await asyncio.gather(
-        receivers.fabric_of(fleet, sender), site(shell), images(shell)
+        receivers.fabric_of(fleet, sender), copy_site(shell), images(shell)
     )
     history = () if image.foreseen else await layer_sizes(shell, image.id)
     dated = (full_name(i.tag) for i in builds(image.tag, present) if same_content(i, image))
@@ -174,7 +174,7 @@ async def _end(fleet: Fleet, node: Node) -> _ReceiverSite | SparkError:
     try:
         shell = await fleet.shell(node.name)
         links = receivers.fabric_of(fleet, node.name)
-        return _ReceiverSite(*await asyncio.gather(site(shell), links, every_image(shell)))
+        return _ReceiverSite(*await asyncio.gather(copy_site(shell), links, every_image(shell)))
     except SparkError as error:
         return error
 
@@ -232,6 +232,6 @@ def _way(
     if image.foreseen:
         way = replace(chosen, why="which these are is known after the build")
         shared = fresh.unknown(f"number of layers of {image.tag} that {node} has")
-        return UnbuiltLayers(image, way, 0, source.seen.folder, source.names, shared=shared), ""
+        return Layers(image, way, 0, source.seen.folder, source.names, shared=shared), ""
     amount = missing_bytes(chosen, source.history)
     return Layers(image, chosen, amount, source.seen.folder, source.names), ""

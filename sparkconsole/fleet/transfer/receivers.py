@@ -13,7 +13,7 @@ from sparkconsole.model.fabric.links import Fabric
 from sparkconsole.model.probes import Probe
 from sparkconsole.model.text.units import size
 from sparkconsole.model.transfer.ends import CopySite, Receiver, way_to
-from sparkconsole.remote.transfer.ends import site
+from sparkconsole.remote.node.site import copy_site
 
 
 async def resolve(cluster: Cluster, fleet: Fleet, hosts: Sequence[str], sender: str) -> tuple[Node, ...]:
@@ -85,7 +85,7 @@ def as_configured(node: Node) -> Receiver:
 async def way(fleet: Fleet, node: Node, sender: str) -> tuple[Receiver, str]:
     """How the sender reaches the node, and a warning (or "") when that is not the fast link."""
     links, theirs, seen = await asyncio.gather(
-        fabric_of(fleet, sender), fabric_of(fleet, node.name), site(await fleet.shell(node.name))
+        fabric_of(fleet, sender), fabric_of(fleet, node.name), copy_site(await fleet.shell(node.name))
     )
     return await receiver_at(node, theirs, links, seen)
 
@@ -103,7 +103,8 @@ async def _host_keys(node: Node, seen: CopySite) -> tuple[str, ...]:
     that we trust already."""
     if seen.host_keys:
         return seen.host_keys
-    from sparkconsole.remote.host_keys.trust import KeyTrust, key_trust, shown_keys
+    from sparkconsole.remote.host_keys.known_hosts import KeyTrust, key_trust
+    from sparkconsole.remote.ssh.login import shown_keys
 
     keys = [key for key in await shown_keys(node) if key_trust(node, key) is KeyTrust.TRUSTED]
     if not keys:

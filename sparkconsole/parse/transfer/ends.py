@@ -1,4 +1,4 @@
-"""The answer of the one question that is put to each end of a copy (remote/transfer/ends.py asks it)."""
+"""The answer of the one question that is put to each end of a copy (remote/node/site.py asks it)."""
 
 from __future__ import annotations
 

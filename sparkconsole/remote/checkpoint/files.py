@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
 from sparkconsole.errors import SparkError
 from sparkconsole.model.checkpoint.cached import CachedModel
 from sparkconsole.model.checkpoint.files import CheckpointFiles, MissingFiles
+from sparkconsole.model.checkpoint.weights import Checkpoint
 from sparkconsole.model.transfer.ends import PROGRAMS, Receiver, ssh_argv
-from sparkconsole.parse.checkpoint.files import OWNER_HINT, parse_holding, parse_models
+from sparkconsole.parse.checkpoint.files import OWNER_HINT, parse_checkpoint, parse_holding, parse_models
 from sparkconsole.remote.checkpoint.hf_cache import hf_cache
-from sparkconsole.remote.foreseen_shell import then_on
+from sparkconsole.remote.foreseen_shell import NotBefore, then_on
 from sparkconsole.remote.model_program.__main__ import text
 from sparkconsole.remote.shell import Shell
 
@@ -36,15 +37,8 @@ def look_argv(
     model: str, revision: str = "", *, hashing: bool = False, beside: bool = False
 ) -> tuple[str, ...]:
     """The command that reads the program from standard input."""
-    return (
-        "python3",
-        "-",
-        "model",
-        "look",
-        model,
-        revision,
-        ("all" if beside else "hash") if hashing else "-",
-    )
+    depth = ("all" if beside else "hash") if hashing else "-"
+    return ("python3", "-", "model", "look", model, revision, depth)
 
 
 async def holding(
@@ -65,10 +59,28 @@ async def cached_models(shell: Shell) -> tuple[CachedModel, ...]:
     return parse_models(await _output(shell, (await hf_cache(shell)).with_folders(LIST), LOOK_S))
 
 
-async def _output(shell: Shell, argv: tuple[str, ...], limit: float) -> str:
+def headers_argv(model: str) -> tuple[str, ...]:
+    """The command that reads the headers of its weights."""
+    return ("python3", "-", "model", "headers", model)
+
+
+async def checkpoint(shell: Shell, model: str) -> Checkpoint:
+    """What the node has of the model, and its memory; without a folder when it has nothing. SparkError when
+    it cannot say."""
+    if then_on(shell).has_model(model):
+        raise NotBefore(f"what is in the files of {model} is known once they are there", node=shell.node)
+    argv = (await hf_cache(shell)).with_folders(headers_argv(model))
+    found = parse_checkpoint(await _output(shell, argv, 60, "read the headers"))
+    if found.error:
+        hint = "who owns the cache? sparkconsole check"
+        raise SparkError(f"the model's files cannot be read: {found.error}", hint=hint, node=shell.node)
+    return replace(found, memory=then_on(shell).memory(found.memory) if found.memory else None)
+
+
+async def _output(shell: Shell, argv: tuple[str, ...], limit: float, purpose: str = "look") -> str:
     done = await shell.run(argv, stdin=program(), timeout=limit)
     if done.status == 127:
-        raise SparkError("there is no python3 to look with", hint="install it", node=shell.node)
+        raise SparkError(f"there is no python3 to {purpose} with", hint="install it", node=shell.node)
     return done.checked().text
 
 

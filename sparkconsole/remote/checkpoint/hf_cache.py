@@ -22,21 +22,21 @@ case $1 in
      for m in "$c"/models--*; do [ -d "$m" ] && [ ! -d "$c/hub" ] && echo 'is hub' && break; done ;;
 esac; :
 """
-_SAID: WeakKeyDictionary[Shell, str] = WeakKeyDictionary()
+_NAMED: WeakKeyDictionary[Shell, str] = WeakKeyDictionary()
 _FOUND: WeakKeyDictionary[Shell, HfCache] = WeakKeyDictionary()
 
 
 def keep_hub_at(shell: Shell, folder: str | None) -> None:
     """What cluster.toml says of that node: nobody is asked."""
     if folder:
-        _SAID[shell] = folder
+        _NAMED[shell] = folder
 
 
 async def hf_cache(shell: Shell) -> HfCache:
     """The node's cache; SparkError when it cannot be asked, or names a folder that cannot be mounted."""
     if (known := _FOUND.get(shell)) is not None:
         return known
-    done = await shell.run(("sh", "-c", _ASK, "hf-cache", _SAID.get(shell, "")), timeout=20)
+    done = await shell.run(("sh", "-c", _ASK, "hf-cache", _NAMED.get(shell, "")), timeout=20)
     found = parse_hf_cache(done.checked().text, shell.node)
     for folder in (found.home, found.hub):
         if ":" in folder:

@@ -34,12 +34,11 @@ id -un
 """
 
 
-async def containers(shell: Shell, *, every: bool = True) -> tuple[Container, ...]:
-    """The node's containers; `every`: those that do not run too."""
+async def containers(shell: Shell) -> tuple[Container, ...]:
+    """The node's containers, those that do not run too."""
     async with _docker(shell) as docker:
-        found = [await _shown(c) for c in await docker.containers.list(all=every)]
-    there = then_on(shell).containers(container_from(data) for data in found if data)
-    return tuple(c for c in there if every or c.running)
+        found = [await _shown(c) for c in await docker.containers.list(all=True)]
+    return then_on(shell).containers(container_from(data) for data in found if data)
 
 
 async def outline(shell: Shell) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -138,12 +137,12 @@ async def _shown(found: Any) -> dict[str, Any] | None:
     return shown
 
 
-async def _or_none(question: Any, *statuses: int) -> Any:
-    """The answer; None when the engine answers with one of these instead (404 unless others are named)."""
+async def _or_none(question: Any) -> Any:
+    """The answer; None when the engine says that there is none."""
     try:
         return await question
     except DockerError as error:
-        if error.status in (statuses or (404,)):
+        if error.status == 404:
             return None
         raise
 

@@ -23,9 +23,9 @@ WAIT_S = 3.0
 KEPT = 60_000
 
 
-def say(**told: Any) -> None:
+def say(**answer: Any) -> None:
     """A line."""
-    sys.stdout.write(json.dumps(told) + "\n")
+    sys.stdout.write(json.dumps(answer) + "\n")
     sys.stdout.flush()
 
 

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from functools import cache
-from importlib.resources import files
 
 from sparkconsole.errors import CommandFailed
 from sparkconsole.model.fabric.paths import Path, RailWay
 from sparkconsole.parse.fabric.tools import parse_ping, parse_route
-from sparkconsole.remote.sampler.sampler import BOOT, sent
+from sparkconsole.remote.node_program import boot_argv, boot_input
 from sparkconsole.remote.shell import Shell
 
 LIMIT_S = 3.0
@@ -38,8 +36,8 @@ async def look_along(shell: Shell, ways: Sequence[RailWay]) -> tuple[Path, ...]:
     lines = [argv for way in ways for argv in commands(way)]
     if not lines:
         return ()
-    words = ("python3", "-u", "-c", BOOT, "gate-look", f"{LIMIT_S:g}", json.dumps(lines))
-    done = await shell.run(words, stdin=program(), timeout=20)
+    words = boot_argv("gate-look", f"{LIMIT_S:g}", json.dumps(lines))
+    done = await shell.run(words, stdin=boot_input("fabric", "paths_program.py"), timeout=20)
     if not done.ok:
         hint = "python3 is needed there" if done.status == 127 else ""
         raise CommandFailed(_NAME, done.status, done.error_text, hint=hint, node=shell.node)
@@ -62,9 +60,3 @@ def _answers(text: str, count: int) -> list[tuple[int | None, str]] | None:
     except (ValueError, TypeError, RecursionError):
         return None
     return pairs if len(pairs) == count else None
-
-
-@cache
-def program() -> bytes:
-    """What is sent: its length, and the program."""
-    return sent(files("sparkconsole.remote.fabric").joinpath("paths_program.py").read_bytes())

@@ -16,7 +16,7 @@ MOST = 64
 KEPT = 4000
 
 
-def said(argv: list[str], limit_s: float) -> tuple[int | None, str]:
+def output_of(argv: list[str], limit_s: float) -> tuple[int | None, str]:
     """Status and both outputs of one command; None: it was ended; 127: it is not there."""
     ends = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
     try:
@@ -35,8 +35,8 @@ def main(limit_s: float, commands: list[list[str]]) -> None:
     os.environ["PATH"] = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
     os.environ["LC_ALL"] = "C"
     with ThreadPoolExecutor(MOST) as pool:
-        told = list(pool.map(lambda argv: said(argv, limit_s), commands))
-    sys.stdout.write(f"{json.dumps(told)}\n")
+        outputs = list(pool.map(lambda argv: output_of(argv, limit_s), commands))
+    sys.stdout.write(f"{json.dumps(outputs)}\n")
 
 
 if __name__ == "__main__":

@@ -7,8 +7,6 @@ import contextlib
 import json
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
 from typing import Any
 
 from sparkconsole.errors import SparkError, TimedOut
@@ -16,9 +14,9 @@ from sparkconsole.model.fabric.paths import Rail, RailWay
 from sparkconsole.model.fabric.rates import MOST_BYTES, SECONDS
 from sparkconsole.parse.fabric.tools import parse_ib_write_bw, parse_iperf3, trouble_of
 from sparkconsole.parse.values import json_object
-from sparkconsole.remote.lines import LineReader
-from sparkconsole.remote.sampler.sampler import BOOT, sent
-from sparkconsole.remote.shell import Pipe, Shell, end_pipe
+from sparkconsole.remote.lines import lines_of
+from sparkconsole.remote.node_program import boot_argv, boot_input
+from sparkconsole.remote.shell import Shell, end_pipe
 
 LIMIT_S = 8.0
 """After which an end on a node ends by itself, whatever became of us."""
@@ -113,40 +111,23 @@ def _trouble(data: Mapping[str, Any]) -> str:
 class _RunningEnd:
     """One running end."""
 
-    shell: Shell
-    pipe: Pipe
-    reader: LineReader
-    lines: list[str]
+    node: str
+    lines: AsyncIterator[str]
 
     async def next_answer(self) -> dict[str, Any]:
         """Its next line; an empty one when it ended instead. TimedOut past its own limit."""
         try:
             async with asyncio.timeout(LIMIT_S + 2):
-                line = await self._line()
+                return json_object(await anext(self.lines, "")) or {}
         except TimeoutError as error:
-            raise TimedOut(f"no rate within {LIMIT_S:g} s", node=self.shell.node) from error
-        return json_object(line) or {}
-
-    async def _line(self) -> str:
-        while not self.lines:
-            chunk = await self.pipe.read()
-            self.lines += self.reader.feed(chunk, final=not chunk)
-            if not chunk:
-                break
-        return self.lines.pop(0) if self.lines else ""
+            raise TimedOut(f"no rate within {LIMIT_S:g} s", node=self.node) from error
 
 
 @contextlib.asynccontextmanager
 async def _started(shell: Shell, request: Mapping[str, Any]) -> AsyncIterator[_RunningEnd]:
-    pipe = await shell.pipe(("python3", "-u", "-c", BOOT, "gate-meter", f"{LIMIT_S:g}", json.dumps(request)))
+    pipe = await shell.pipe(boot_argv("gate-meter", f"{LIMIT_S:g}", json.dumps(request)))
     try:
-        await pipe.write(program())
-        yield _RunningEnd(shell, pipe, LineReader(), [])
+        await pipe.write(boot_input("fabric", "meter_program.py"))
+        yield _RunningEnd(shell.node, lines_of(pipe))
     finally:
         await end_pipe(pipe, 2)
-
-
-@cache
-def program() -> bytes:
-    """What is sent: its length, and the program."""
-    return sent(files("sparkconsole.remote.fabric").joinpath("meter_program.py").read_bytes())

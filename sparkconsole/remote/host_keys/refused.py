@@ -10,24 +10,14 @@ from sparkconsole.remote.host_keys.known_hosts import KnownHost
 from sparkconsole.remote.host_keys.shown import host_key, shown_by
 from sparkconsole.remote.ssh_config.client_config import place
 from sparkconsole.remote.ssh_config.place import SshDestination
-
-
-def whose(there: SshDestination, *, jump: bool) -> str:
-    """The server in a sentence about a node: itself, or a jump host before it."""
-    return f"its jump host {there.address}" if jump else "it"
+from sparkconsole.remote.ssh_config.route import LoginTarget
 
 
 def key_error(
-    there: SshDestination,
-    node: str,
-    key: asyncssh.SSHKey | None,
-    known: KnownHost,
-    error: Exception,
-    *,
-    jump: bool,
+    target: LoginTarget, key: asyncssh.SSHKey | None, known: KnownHost, error: Exception
 ) -> Unreachable:
     """A key that is revoked, another one than the trusted, or one that is not trusted yet."""
-    server = whose(there, jump=jump)
+    there, node, server = target.there, target.node, target.subject
     if key is None:
         return ChangedHostKey(
             f"{server} shows a host key that must not be trusted: {error}",
@@ -41,35 +31,30 @@ def key_error(
             "and trust the new one; if not, somebody may be in between",
             node=node,
         )
+    whose = f"{server}'s" if target.jump else "its"
     unseen = f" (ssh would take it unseen: StrictHostKeyChecking {there.takes_unseen})"
     return UnknownHostKey(
-        f"{server + chr(39) + 's' if jump else 'its'} host key is not trusted yet: {key.get_fingerprint()}",
+        f"{whose} host key is not trusted yet: {key.get_fingerprint()}",
         fingerprint=key.get_fingerprint(),
         hint="compare it with the machine's, then: sparkconsole node trust "
-        f"{_trust_name(there) if jump else node}{unseen if there.takes_unseen else ''}",
+        f"{_trust_name(target)}{unseen if there.takes_unseen else ''}",
         node=node,
     )
 
 
-async def other_kinds(
-    there: SshDestination,
-    node: str,
-    known: KnownHost,
-    tunnel: asyncssh.SSHClientConnection | None,
-    jump: bool,
-) -> ChangedHostKey | None:
+async def other_kinds(target: LoginTarget, known: KnownHost) -> ChangedHostKey | None:
     """The server shows keys, and none of the kinds that are trusted; None when that is not why it hung up."""
-    shown, _ = await shown_by(there, tunnel)
+    shown, _ = await shown_by(target)
     trusted = {host_key(key).kind for key in known.trusted}
     if not shown or trusted & {key.kind for key in shown}:
         return None
     keys = ", ".join(f"{key.kind} {key.fingerprint}" for key in shown)
     return ChangedHostKey(
-        f"{whose(there, jump=jump)} shows none of the kinds of host key that are trusted: "
+        f"{target.subject} shows none of the kinds of host key that are trusted: "
         f"{', '.join(sorted(trusted))} is trusted, it shows {keys}",
         hint="compare the fingerprint with the machine's; if it is right, remove the old key with "
-        f"{_remove(there)}, then: sparkconsole node trust {_trust_name(there) if jump else node}",
-        node=node,
+        f"{_remove(target.there)}, then: sparkconsole node trust {_trust_name(target)}",
+        node=target.node,
     )
 
 
@@ -77,7 +62,9 @@ def _remove(there: SshDestination) -> str:
     return f"ssh-keygen -R '{there.entry_name}'"
 
 
-def _trust_name(there: SshDestination) -> str:
+def _trust_name(target: LoginTarget) -> str:
     """What `node trust` must be given to come to this very server."""
-    usual = place(there.address).port
-    return there.address if usual == there.port else with_port(there.address, there.port)
+    if not target.jump:
+        return target.node
+    address, port = target.there.address, target.there.port
+    return address if place(address).port == port else with_port(address, port)

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 import asyncssh
 
-from sparkconsole.remote.ssh.route import proxy_of, route
-from sparkconsole.remote.ssh_config.place import SshDestination
+from sparkconsole.remote.ssh_config.route import LoginTarget, proxy_of, route
 
 KINDS = ("ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521", "rsa-sha2-512")
 """Each is asked for by itself; at once, below what MaxStartups lets wait."""
@@ -25,23 +24,19 @@ class HostKey:
     """The public key as known_hosts has it: kind and base64."""
 
 
-async def shown_by(
-    there: SshDestination, tunnel: asyncssh.SSHClientConnection | None
-) -> tuple[tuple[HostKey, ...], Exception | None]:
+async def shown_by(target: LoginTarget) -> tuple[tuple[HostKey, ...], Exception | None]:
     """Every kind of key that the server shows, or else what was in the way."""
-    asked = (_shown(there, kind, tunnel) for kind in KINDS)
+    asked = (_shown(target, kind) for kind in KINDS)
     found = await asyncio.gather(*asked, return_exceptions=True)
     keys = tuple(key for key in found if isinstance(key, HostKey))
     return keys, next((e for e in found if isinstance(e, Exception)), None)
 
 
-async def _shown(
-    there: SshDestination, kind: str, tunnel: asyncssh.SSHClientConnection | None
-) -> HostKey | None:
-    proxy = proxy_of(there, tunnel)
+async def _shown(target: LoginTarget, kind: str) -> HostKey | None:
+    proxy = proxy_of(target)
     try:
-        ways = route(there, tunnel, proxy)
-        key = await asyncssh.get_server_host_key(there.host, server_host_key_algs=[kind], **ways)
+        ways = route(target, proxy)
+        key = await asyncssh.get_server_host_key(target.there.host, server_host_key_algs=[kind], **ways)
     finally:
         if proxy is not None:
             proxy.end()

@@ -48,16 +48,6 @@ async def vllm_commit(shell: Shell, ref: str) -> tuple[str, str]:
     """
     if is_commit(ref):
         return ref, "commit"
-    asked = (
-        "env",
-        "GIT_TERMINAL_PROMPT=0",
-        "timeout",
-        "10",
-        "git",
-        "ls-remote",
-        VLLM_REPOSITORY,
-        ref,
-        f"{ref}^{{}}",
-    )
-    done = await shell.run(asked, timeout=20)
+    question = ("git", "ls-remote", VLLM_REPOSITORY, ref, f"{ref}^{{}}")
+    done = await shell.run(("env", "GIT_TERMINAL_PROMPT=0", "timeout", "10", *question), timeout=20)
     return commit_named(done.text, ref) if done.ok else ("", "")

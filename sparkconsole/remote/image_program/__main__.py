@@ -6,8 +6,8 @@ import os
 import re
 
 PARTS = (
-    "protocol", "sink", "stores", "serving", "engine", "tunnel", "loading", "pulling", "receiving",
-    "saving", "sending", "words",
+    "protocol", "stores", "serving", "engine", "tunnel", "loading", "pulling", "receiving",
+    "saving", "sending",
 )  # fmt: skip
 FUTURE, OURS = "from __future__ import annotations\n", r"(?m)^from sparkconsole\.[^(\n]*(\([^)]*\))?\n"
 

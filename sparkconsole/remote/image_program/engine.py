@@ -35,9 +35,9 @@ class Engine:
     """Docker's engine of this machine, of any version: addresses without one mean the newest it has."""
 
     def __init__(self, path: str = "") -> None:
-        told = os.environ.get("DOCKER_HOST", "")
-        self.port = "" if path or not told.startswith("tcp://") else told[6:]
-        self.path = path or (told[7:] if told.startswith("unix://") else "/var/run/docker.sock")
+        host = os.environ.get("DOCKER_HOST", "")
+        self.port = "" if path or not host.startswith("tcp://") else host[6:]
+        self.path = path or (host[7:] if host.startswith("unix://") else "/var/run/docker.sock")
 
     def link(self) -> http.client.HTTPConnection:
         """A connection to it."""
@@ -57,7 +57,7 @@ class Engine:
         finally:
             link.close()
 
-    def told(self, answer: http.client.HTTPResponse) -> Iterator[dict[str, Any]]:
+    def progress(self, answer: http.client.HTTPResponse) -> Iterator[dict[str, Any]]:
         """Lines of progress as they come; Wrong for the first that is an error."""
         if answer.status >= 400:
             why = _message(answer.read())

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import http.client
 import json
+import tarfile
 import threading
 from typing import Any
 
@@ -20,31 +21,19 @@ from sparkconsole.remote.image_program.tunnel import Tunnel
 LABEL = "org.sparkconsole.checkpoint"
 PART_BYTES = 16 << 20
 """Smaller layers travel together: each part costs the engine a tenth of a second."""
-BLOCK = 512
-OCTAL_LIMIT = 8**11
-"""Sizes from here on are written in base 256."""
-END = b"\0" * 2 * BLOCK
+END = b"\0" * 2 * tarfile.BLOCKSIZE
 
 
 def header(name: str, size: int) -> bytes:
     """The tar header of a plain file, the same for the same content."""
-    text = bytearray(BLOCK)
-
-    def put(at: int, value: bytes) -> None:
-        text[at : at + len(value)] = value
-
-    put(0, name.encode())
-    put(100, b"0000644\0" + b"0000000\0" + b"0000000\0")
-    put(124, b"%011o\0" % size if size < OCTAL_LIMIT else b"\x80" + size.to_bytes(11, "big"))
-    put(136, b"00000000000\0" + b" " * 8 + b"0")
-    put(257, b"ustar\x0000")
-    put(148, b"%06o\0 " % sum(text))
-    return bytes(text)
+    file = tarfile.TarInfo(name)
+    file.size = size
+    return file.tobuf(tarfile.GNU_FORMAT)
 
 
 def padding(size: int) -> bytes:
     """What fills the last block."""
-    return b"\0" * (-size % BLOCK)
+    return b"\0" * (-size % tarfile.BLOCKSIZE)
 
 
 def entry(name: str, text: bytes) -> bytes:
@@ -128,7 +117,7 @@ class Part:
 
     def _hear(self) -> None:
         try:
-            for _ in self.engine.told(self.link.getresponse()):
+            for _ in self.engine.progress(self.link.getresponse()):
                 pass
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise Wrong("the engine went away: %s" % error) from error  # noqa: UP031
@@ -142,41 +131,41 @@ class Load:
         self.config = tunnel.config()
         self.words: dict[str, Any] = json.loads(self.config)
         self.diffs: list[str] = self.words["rootfs"]["diff_ids"]
+        self.progress = Progress(len(self.diffs))
         self.begun: list[Part] = []
 
     def run(self, platform: str, present: list[dict[str, Any]]) -> int:
         """Loads what no image of `present` has; bytes of the layers that came. Wrong when an end fails."""
         shared = shared_layers(self.diffs, platform, present)
         sizes = [self.tunnel.size(place) for place in range(shared, len(self.diffs))]
-        told = Progress(len(self.diffs))
-        told.expect(sum(sizes))
+        self.progress.expect(sum(sizes))
         try:
             for run in parts(sizes) or [range(0)]:
-                self._send(shared, run, sizes, told)
+                self._send(shared, run, sizes)
             for part in self.begun:
                 part.wait()
         finally:
             self._drop()
         self.forget()
-        return told.sent
+        return self.progress.sent
 
     def _drop(self) -> None:
         for part in self.begun:
             part.drop()
 
-    def _send(self, shared: int, run: range, sizes: list[int], told: Progress) -> None:
+    def _send(self, shared: int, run: range, sizes: list[int]) -> None:
         """One part, while the one before it may still be registered; the one before that is."""
         for part in self.begun[-2:-1]:
             part.wait()
         top = shared + run.stop
         head = self._head(top)
-        size = len(head) + sum(BLOCK + sizes[i] + len(padding(sizes[i])) for i in run) + len(END)
+        size = len(head) + sum(tarfile.BLOCKSIZE + sizes[i] + len(padding(sizes[i])) for i in run) + len(END)
         part = Part(self.engine, size, self.begun[-1] if self.begun else None)
         self.begun.append(part)
         part.write(head)
         for place in run:
-            self._layer(part, shared + place, sizes[place], told)
-        told.turn(max(top - 1, 0), "registering", sizes[run.stop - 1] if run else 0)
+            self._layer(part, shared + place, sizes[place])
+        self.progress.turn(max(top - 1, 0), "registering", sizes[run.stop - 1] if run else 0)
         part.close()
 
     def _head(self, top: int) -> bytes:
@@ -188,14 +177,14 @@ class Load:
         manifest = [{"Config": name, "RepoTags": self.names if whole else None, "Layers": layers}]
         return entry("manifest.json", json.dumps(manifest).encode()) + entry(name, config)
 
-    def _layer(self, part: Part, place: int, size: int, told: Progress) -> None:
-        told.turn(place, "receiving", size)
+    def _layer(self, part: Part, place: int, size: int) -> None:
+        self.progress.turn(place, "receiving", size)
         part.write(header(blob_name(self.diffs[place]), size))
         done = 0
         for chunk in self.tunnel.layer(place):
             part.write(chunk)
             done += len(chunk)
-            told.got(place, done, size)
+            self.progress.got(place, done, size)
         part.write(padding(size))
 
     def stop(self, wanted: bool) -> None:

@@ -44,15 +44,10 @@ def give(pipe: BinaryIO, program: bytes) -> None:
     pipe.flush()
 
 
-def quoted(word: str) -> str:
-    """For the far end's shell."""
-    return "'" + word.replace("'", "'\\''") + "'"
-
-
-def last_line(said: BinaryIO) -> str:
-    """Of what a process that has ended said into a file."""
-    said.seek(0)
-    lines = said.read().decode("utf-8", "replace").strip().splitlines()
+def last_line(output: BinaryIO) -> str:
+    """Of what a process that has ended wrote into a file."""
+    output.seek(0)
+    lines = output.read().decode("utf-8", "replace").strip().splitlines()
     return lines[-1][-1000:] if lines else ""
 
 

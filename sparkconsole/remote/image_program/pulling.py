@@ -31,14 +31,14 @@ class Pull:
         self.engine, self.layers, self.names = engine, layers, names
         self.repository = f"127.0.0.1:{tunnel.port}/sparkconsole/copy"
         self.here = f"{self.repository}:latest"
-        self.told = Progress(len(layers))
+        self.progress = Progress(len(layers))
         self.parts = tunnel.manifest()
         self.places = {digest[7:19]: place for place, (digest, _) in enumerate(self.parts)}
 
     def run(self, platform: str, present: list[dict[str, Any]]) -> int:
         """Pulls, proves, and gives the names; bytes of the layers that came."""
         shared = shared_layers(self.layers, platform, present)
-        self.told.expect(sum(size for _, size in self.parts[shared:]))
+        self.progress.expect(sum(size for _, size in self.parts[shared:]))
         try:
             self._fetch()
             self._require_right(self.here)
@@ -46,7 +46,7 @@ class Pull:
                 self.engine.tag(self.here, name)
         finally:
             self.engine.remove(self.here)
-        return self.told.sent
+        return self.progress.sent
 
     def stop(self, wanted: bool) -> None:
         """Gives up, wanted or not. The engine ends the pull with this process, and forgets its layers in a
@@ -57,7 +57,7 @@ class Pull:
         link = self.engine.link()
         try:
             link.request("POST", f"/images/create?fromImage={self.repository}&tag=latest")
-            for news in self.engine.told(link.getresponse()):
+            for news in self.engine.progress(link.getresponse()):
                 self._hear(news)
         except (OSError, http.client.HTTPException) as error:
             raise Wrong("the engine went away: %s" % error) from error  # noqa: UP031
@@ -71,10 +71,10 @@ class Pull:
             return
         size = self.parts[place][1]
         if phase == "receiving":
-            self.told.got(place, (news.get("progressDetail") or {}).get("current", 0), size)
+            self.progress.got(place, (news.get("progressDetail") or {}).get("current", 0), size)
         elif phase == "registering":
-            self.told.came(place, size)
-        self.told.turn(place, phase, size)
+            self.progress.came(place, size)
+        self.progress.turn(place, phase, size)
 
     def _require_right(self, name: str) -> None:
         """All layers, and a container: only that tells whether they were unpacked."""

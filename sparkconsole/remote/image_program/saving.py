@@ -7,18 +7,15 @@ blobs by their content (Docker 25 and newer) can be told apart; of others all is
 from __future__ import annotations
 
 import subprocess
+import tarfile
 import tempfile
 import time
-from collections.abc import Callable
 from typing import BinaryIO, cast
 
 from sparkconsole.remote.image_program.engine import FULL
-from sparkconsole.remote.image_program.loading import BLOCK
 from sparkconsole.remote.image_program.protocol import CHUNK, EVERY_S, Wrong, last_line, say
 
 LOST = 255
-EXTENDED = b"xgLK"
-"""Kinds of entries that say more of the one behind them."""
 
 
 class Flow:
@@ -26,6 +23,10 @@ class Flow:
 
     def __init__(self, pipe: BinaryIO) -> None:
         self.pipe, self.sent, self.began, self.last = pipe, 0, time.monotonic(), 0.0
+
+    def tell(self) -> int:
+        """Where an archive that is written to it stands."""
+        return self.sent
 
     def write(self, data: bytes) -> None:
         """Sends, and says so now and then."""
@@ -41,93 +42,57 @@ class Flow:
 
 def save(names: list[str], ssh: list[str], known: set[str], before: str = "") -> int:
     """Bytes that were sent; Wrong when either end failed. `known`: names of blobs that stay here."""
-    with tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as heard:
+    with tempfile.TemporaryFile() as save_errors, tempfile.TemporaryFile() as load_output:
         source = subprocess.Popen(
-            ["docker", "save", *names], stdout=subprocess.PIPE, stderr=said, start_new_session=True
+            ["docker", "save", *names], stdout=subprocess.PIPE, stderr=save_errors, start_new_session=True
         )
         sink = subprocess.Popen(
             [*ssh, before + "docker load"],
             stdin=subprocess.PIPE,
-            stdout=heard,
-            stderr=heard,
+            stdout=load_output,
+            stderr=load_output,
             start_new_session=True,
         )
         flow = Flow(cast(BinaryIO, sink.stdin))
         try:
-            _pour(source, flow, known)
+            filtered(cast(BinaryIO, source.stdout), cast(BinaryIO, flow), known)
+            if source.wait():
+                raise Wrong("docker save failed")  # what is not whole is never followed by a clean end
             flow.pipe.close()
             sink.wait()
         except Wrong as error:
             sink.kill()
-            raise _cause(str(error), last_line(said), sink.wait(), last_line(heard)) from None
+            raise _cause(str(error), last_line(save_errors), sink.wait(), last_line(load_output)) from None
         finally:
             for end in (source, sink):
                 end.kill()
                 end.wait()
-        if sink.returncode or "Error unpacking" in last_line(heard):
-            raise _cause("docker load failed", "", sink.returncode, last_line(heard))
+        if sink.returncode or "Error unpacking" in last_line(load_output):
+            raise _cause("docker load failed", "", sink.returncode, last_line(load_output))
         return flow.sent
 
 
-def _pour(source: subprocess.Popen[bytes], flow: Flow, known: set[str]) -> None:
-    """An archive that is not whole is never followed by a clean end."""
-    filtered(cast(BinaryIO, source.stdout), flow.write, known)
-    if source.wait():
-        raise Wrong("docker save failed")
+def _cause(what: str, save_error: str, ended: int, load_error: str) -> Wrong:
+    why = save_error or load_error
+    return Wrong(f"{what}: {why}" if why else what, final=ended == LOST or FULL in load_error)
 
 
-def _cause(what: str, save_said: str, ended: int, load_said: str) -> Wrong:
-    said = save_said or load_said
-    return Wrong(f"{what}: {said}" if said else what, final=ended == LOST or FULL in load_said)
-
-
-def filtered(source: BinaryIO, write: Callable[[bytes], object], known: set[str]) -> int:
+def filtered(source: BinaryIO, sink: BinaryIO, known: set[str]) -> int:
     """Copies the archive but for the blobs of `known`; how many were left out. Wrong when it ends early."""
-    dropped, before = 0, b""
-    while True:
-        head = source.read(BLOCK)
-        if not head.strip(b"\0"):
-            write(head)
-            _rest(source, write)
-            return dropped
-        size = _size(head)
-        if head[156:157] in EXTENDED:
-            before += head + _exactly(source, _filled(size))
-            continue
-        away = head[:100].rstrip(b"\0").decode("utf-8", "replace") in known
-        dropped += away
-        if not away:
-            write(before + head)
-        _body(source, None if away else write, _filled(size))
-        before = b""
-
-
-def _size(head: bytes) -> int:
-    field = head[124:136]
-    if field[0] & 0x80:
-        return int.from_bytes(field[1:], "big")
-    return int(field.rstrip(b"\0 ") or b"0", 8)
-
-
-def _filled(size: int) -> int:
-    return size + -size % BLOCK
-
-
-def _exactly(source: BinaryIO, size: int) -> bytes:
-    data = source.read(size)
-    if len(data) < size:
-        raise Wrong("docker save ended in the middle of the image")
-    return data
-
-
-def _body(source: BinaryIO, write: Callable[[bytes], object] | None, size: int) -> None:
-    while size:
-        data = _exactly(source, min(size, CHUNK))
-        size -= len(data)
-        if write is not None:
-            write(data)
-
-
-def _rest(source: BinaryIO, write: Callable[[bytes], object]) -> None:
-    for chunk in iter(lambda: source.read(CHUNK), b""):
-        write(chunk)
+    dropped, kept = 0, tarfile.open(fileobj=sink, mode="w")  # noqa: SIM115 - one that is not whole gets no end
+    try:
+        with tarfile.open(fileobj=source, mode="r|", bufsize=CHUNK) as whole:
+            for entry in whole:
+                if entry.name in known:
+                    dropped += 1
+                else:
+                    kept.addfile(entry, whole.extractfile(entry) if entry.isreg() else None)
+    except (OSError, tarfile.TarError) as error:
+        began = "empty file" not in str(error)
+        raise Wrong(
+            "docker save ended in the middle of the image" if began else "docker save failed"
+        ) from None
+    kept.close()
+    while source.read(CHUNK):
+        pass
+    return dropped

@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import random
+import shlex
 import signal
 import subprocess
 import tempfile
@@ -25,12 +26,11 @@ from sparkconsole.remote.image_program.protocol import (
     give,
     last_line,
     program,
-    quoted,
     say,
 )
-from sparkconsole.remote.image_program.receiving import STOPPED
+from sparkconsole.remote.image_program.receiving import STOPPED, receive
 from sparkconsole.remote.image_program.saving import save
-from sparkconsole.remote.image_program.serving import SOCKET
+from sparkconsole.remote.image_program.serving import SOCKET, serve
 
 CANNOT_LOG_IN = 255
 PORTS = (30000, 60000)
@@ -49,20 +49,25 @@ def _stop(*_: object) -> None:
     raise CopyStopped
 
 
-class Reader:
+class OtherEnd:
+    """A process that reads this program from its input; what it complains of is kept."""
+
+    def __init__(self, argv: list[str], stdout: int) -> None:
+        self.errors = tempfile.TemporaryFile()  # noqa: SIM115 - as long as it runs
+        self.run = subprocess.Popen(
+            argv, stdin=subprocess.PIPE, stdout=stdout, stderr=self.errors, start_new_session=True
+        )
+        self.input = cast(BinaryIO, self.run.stdin)
+        with contextlib.suppress(OSError):  # it ended at once, and says why
+            give(self.input, program())
+
+
+class Reader(OtherEnd):
     """The container that reads the layers."""
 
     def __init__(self, words: dict[str, Any], folder: str) -> None:
-        self.name, self.folder, self.said = words["reader"], folder, tempfile.TemporaryFile()  # noqa: SIM115
-        self.run = subprocess.Popen(
-            reader_argv(words, folder),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=self.said,
-            start_new_session=True,
-        )
-        with contextlib.suppress(OSError):  # it ended at once, and says why
-            give(cast(BinaryIO, self.run.stdin), program())
+        self.name, self.folder = words["reader"], folder
+        super().__init__(reader_argv(words, folder), subprocess.DEVNULL)
 
     def wait_ready(self) -> None:
         """Until it answers; Wrong with its last words when it ends instead."""
@@ -75,13 +80,12 @@ class Reader:
     def last_words(self) -> str:
         """What it said last, once it has ended."""
         self.close()
-        return last_line(self.said)
+        return last_line(self.errors)
 
     def close(self) -> None:
         """It ends by itself when its input does; its container goes with it."""
-        if self.run.stdin and not self.run.stdin.closed:
-            with contextlib.suppress(OSError):
-                self.run.stdin.close()
+        with contextlib.suppress(OSError):
+            self.input.close()
         try:
             self.run.wait(GRACE_S)
         except subprocess.TimeoutExpired:
@@ -102,24 +106,16 @@ def reader_argv(words: dict[str, Any], folder: str) -> list[str]:
     return ["docker", "run", *flags, *volumes, words["image"], "-u", "-c", BOOT, *asked]
 
 
-class Far:
+class Far(OtherEnd):
     """The receiver's part, at the other end of one ssh."""
 
     def __init__(self, words: dict[str, Any], folder: str) -> None:
         self.port = random.randrange(*PORTS)  # noqa: S311 - any free one will do
-        self.said = tempfile.TemporaryFile()  # noqa: SIM115 - as long as it runs
-        asked = {key: words[key] for key in ("way", "platform", "layers", "names")}
-        self.run = subprocess.Popen(
-            far_argv(words["ssh"], self.port, folder, {**asked, "port": self.port}, far_environment(words)),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self.said,
-            start_new_session=True,
-        )
+        asked = {**{key: words[key] for key in ("way", "platform", "layers", "names")}, "port": self.port}
+        argv = far_argv(words["ssh"], self.port, folder, asked, far_environment(words))
+        super().__init__(argv, subprocess.PIPE)
         self.end: dict[str, Any] = {}
         self._over, self._word = threading.Event(), b"on\n"
-        with contextlib.suppress(OSError):  # it ended at once, and says why
-            give(cast(BinaryIO, self.run.stdin), program())
         threading.Thread(target=self._beat, daemon=True).start()
 
     def begin(self) -> None:
@@ -133,10 +129,9 @@ class Far:
             pass
 
     def _write(self, data: bytes) -> bool:
-        pipe = cast(BinaryIO, self.run.stdin)
         try:
-            pipe.write(data)
-            pipe.flush()
+            self.input.write(data)
+            self.input.flush()
         except (OSError, ValueError):
             return False
         return True
@@ -145,12 +140,12 @@ class Far:
         """Passes on what it says, until its end."""
         for line in cast(BinaryIO, self.run.stdout):
             try:
-                told = json.loads(line)
+                message = json.loads(line)
             except ValueError:
                 continue  # a login's greeting
-            self.end = told if told.get("end") else {}
+            self.end = message if message.get("end") else {}
             if "error" not in self.end:
-                say(**told)
+                say(**message)
             if self.end:
                 # An engine keeps its connections for minutes, and ssh stays for them.
                 self.run.terminate()
@@ -163,7 +158,7 @@ class Far:
             return
         if self.end:
             raise Wrong(self.end["error"], self.end.get("final", False))
-        why = last_line(self.said) or f"the receiver's part ended with {self.run.returncode}"
+        why = last_line(self.errors) or f"the receiver's part ended with {self.run.returncode}"
         refused = "forwarding failed" in why or "forwarding is disabled" in why
         raise Wrong(why, final=self.run.returncode == CANNOT_LOG_IN and not refused)
 
@@ -187,7 +182,7 @@ class Far:
 def far_environment(words: dict[str, Any]) -> str:
     """What a command of the receiver has to be told so that it means the engine that the console means."""
     host = words.get("docker_host") or ""
-    return f"env DOCKER_HOST={quoted(host)} " if host else ""
+    return f"env DOCKER_HOST={shlex.quote(host)} " if host else ""
 
 
 def far_argv(ssh: list[str], port: int, folder: str, words: dict[str, Any], before: str = "") -> list[str]:
@@ -197,33 +192,43 @@ def far_argv(ssh: list[str], port: int, folder: str, words: dict[str, Any], befo
     """
     there = f"127.0.0.1:{port}:{os.path.join(folder, SOCKET)}"
     forward = ["-o", "ClearAllForwardings=no", "-o", "ExitOnForwardFailure=yes", "-R", there]
-    program = ["python3", "-u", "-c", quoted(BOOT), "receive", quoted(json.dumps(words))]
+    program = ["python3", "-u", "-c", shlex.quote(BOOT), "receive", shlex.quote(json.dumps(words))]
     return [ssh[0], *forward, *ssh[1:], before + " ".join(program)]
 
 
-def copy(words: dict[str, Any], folder: str) -> None:
+def copy(words: dict[str, Any]) -> None:
     """One copy; Wrong when it did not come to its end."""
-    reader, far = Reader(words, folder), Far(words, folder)
-    try:
-        reader.wait_ready()
-        far.begin()
-        far.follow()
+    with contextlib.ExitStack() as stack:
+        folder = os.getcwd()
+        if len(os.path.join(folder, SOCKET)) >= LONGEST_SOCKET:
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="sparkconsole-"))
+        reader, far = Reader(words, folder), Far(words, folder)
         try:
-            far.require_done()
-        except Wrong as error:
-            raise Wrong(first_cause(str(error), reader.last_words()), error.final) from None
-    except CopyStopped:
-        far.stop()
-        raise
-    finally:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        far.close()
-        reader.close()
+            reader.wait_ready()
+            far.begin()
+            far.follow()
+            try:
+                far.require_done()
+            except Wrong as error:
+                raise Wrong(first_cause(str(error), reader.last_words()), error.final) from None
+        except CopyStopped:
+            far.stop()
+            raise
+        finally:
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            far.close()
+            reader.close()
 
 
 def first_cause(far: str, reader: str) -> str:
     """A reader that fails is seen at the receiver as an end too early; its own words come first."""
     return reader if reader and "could not be read" in far else far
+
+
+def save_instead(words: dict[str, Any]) -> None:
+    """`docker save` without what the receiver has."""
+    sent = save(words["names"], words["ssh"], set(words["known"]), far_environment(words))
+    say(end=True, sent=sent)
 
 
 def send(path: str, shared: int) -> int:
@@ -232,40 +237,24 @@ def send(path: str, shared: int) -> int:
         words = json.load(file)
     words["known"] = [blob_name(diff) for diff in words["layers"][:shared]]
     words["reader"] = "sparkconsole-" + os.path.basename(os.getcwd())
-    signal.signal(signal.SIGTERM, _stop)
-    job = os.getcwd()
-    short = len(os.path.join(job, SOCKET)) < LONGEST_SOCKET
-    try:
-        if short:
-            copy(words, job)
-        else:
-            with tempfile.TemporaryDirectory(prefix="sparkconsole-") as folder:
-                copy(words, folder)
-    except CopyStopped:
-        return STOPPED
-    except Wrong as error:
-        return fail(error) if error.final else save_instead(words, error)
-    return 0
+    saves = words["way"] == "load" and words["known"]
+    for way in (copy, save_instead) if saves else (copy,):
+        signal.signal(signal.SIGTERM, _stop)
+        try:
+            way(words)
+            return 0
+        except CopyStopped:
+            return STOPPED
+        except Wrong as error:
+            if error.final:  # nothing else would end otherwise
+                say(end=True, error=str(error), final=True)
+                return 1
+            say(fell_back=str(error))
+    return FALL_BACK
 
 
-def save_instead(words: dict[str, Any], why: Wrong) -> int:
-    """`docker save` without what the receiver has, where that can help; else nothing more is done here."""
-    say(fell_back=str(why))
-    if words["way"] != "load" or not words["known"]:
-        return FALL_BACK
-    try:
-        say(end=True, sent=save(words["names"], words["ssh"], set(words["known"]), far_environment(words)))
-    except CopyStopped:
-        return STOPPED
-    except Wrong as error:
-        if error.final:
-            return fail(error)
-        say(fell_back=str(error))
-        return FALL_BACK
-    return 0
-
-
-def fail(error: Wrong) -> int:
-    """Nothing else would end otherwise."""
-    say(end=True, error=str(error), final=True)
-    return 1
+def main(words: list[str]) -> int:
+    """`send FILE SHARED` at the sender, `serve …` in a container there, `receive …`; an exit status."""
+    if words[0] == "serve":
+        return serve(*words[1:])
+    return receive(json.loads(words[1])) if words[0] == "receive" else send(words[1], int(words[2]))

@@ -15,11 +15,11 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
 from typing import Union
 
-from sparkconsole.remote.image_program.sink import Sink
 from sparkconsole.remote.image_program.stores import (
     PLAIN_CONFIG,
     BlobImage,
     BlobLayer,
+    Sink,
     SplitImage,
     SplitLayer,
     digest_of,

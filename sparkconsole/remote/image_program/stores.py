@@ -16,11 +16,62 @@ from collections.abc import Iterator
 from typing import Any
 
 from sparkconsole.remote.image_program.protocol import Wrong
-from sparkconsole.remote.image_program.sink import Sink
 
 PLAIN_LAYER = "application/vnd.docker.image.rootfs.diff.tar"
 PLAIN_CONFIG = "application/vnd.docker.container.image.v1+json"
 PLAIN_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
+GATHERED = 1 << 18
+LARGE = 1 << 16
+"""A file from here on is worth a system call of its own."""
+
+
+class Sink:
+    """A socket or pipe; the first `skip` bytes of all that is written are left out."""
+
+    def __init__(self, number: int, skip: int = 0) -> None:
+        self.number, self.skip = number, skip
+        self._kept: list[bytes] = []
+        self._size = 0
+
+    def write(self, data: bytes) -> None:
+        """These bytes, sooner or later."""
+        if self.skip:
+            left_out = min(self.skip, len(data))
+            self.skip -= left_out
+            data = data[left_out:]
+        self._kept.append(data)
+        self._size += len(data)
+        if self._size >= GATHERED:
+            self.flush()
+
+    def flush(self) -> None:
+        """All that was written is on its way."""
+        view = memoryview(b"".join(self._kept))
+        self._kept, self._size = [], 0
+        while view:
+            view = view[os.write(self.number, view) :]
+
+    def file(self, path: str, size: int) -> None:
+        """Exactly so many bytes of the file; EOFError when it has fewer."""
+        at = min(self.skip, size)
+        self.skip -= at
+        if at == size:
+            return
+        with open(path, "rb", buffering=0) as file:
+            if size - at < LARGE:
+                self.write(_all(os.pread(file.fileno(), size - at, at), size - at, path))
+                return
+            self.flush()
+            while at < size:
+                sent = os.sendfile(self.number, file.fileno(), at, min(size - at, 1 << 24))
+                at += sent
+                _all(b" " * min(sent, 1), 1, path)
+
+
+def _all(data: bytes, size: int, path: str) -> bytes:
+    if len(data) < size:
+        raise EOFError("%s is shorter than the image says" % path)  # noqa: UP031 - as in all of the program
+    return data
 
 
 def digest_of(text: bytes) -> str:
@@ -81,8 +132,8 @@ def _name(piece: dict[str, Any]) -> str:
 class BlobLayer:
     """A layer of containerd's store, as it was pulled or built: packed or not."""
 
-    def __init__(self, path: str, told: dict[str, Any]) -> None:
-        self.path, self.digest, self.media_type = path, told["digest"], told["mediaType"]
+    def __init__(self, path: str, entry: dict[str, Any]) -> None:
+        self.path, self.digest, self.media_type = path, entry["digest"], entry["mediaType"]
 
     def size(self) -> int:
         """Bytes of the blob."""
@@ -129,10 +180,10 @@ class BlobImage:
     def __init__(self, blobs: str, image: str, platform: str) -> None:
         self.blobs = blobs
         kind, self._manifest = self._of_platform(image, platform)
-        told = json.loads(self._manifest)
-        self._type = told.get("mediaType") or kind
-        self.config = self._read(told["config"]["digest"])
-        self.layers = [BlobLayer(os.path.join(blobs, _hex(t["digest"])), t) for t in told["layers"]]
+        manifest = json.loads(self._manifest)
+        self._type = manifest.get("mediaType") or kind
+        self.config = self._read(manifest["config"]["digest"])
+        self.layers = [BlobLayer(os.path.join(blobs, _hex(t["digest"])), t) for t in manifest["layers"]]
 
     def manifest(self) -> tuple[str, bytes]:
         """As it was pulled or built."""
@@ -144,12 +195,13 @@ class BlobImage:
     def _of_platform(self, digest: str, platform: str) -> tuple[str, bytes]:
         """The manifest of the platform, out of an index or right there."""
         text = self._read(digest)
-        told = json.loads(text)
-        if "manifests" not in told:
+        index = json.loads(text)
+        if "manifests" not in index:
             return "application/vnd.oci.image.manifest.v1+json", text
-        for one in told["manifests"]:
+        for one in index["manifests"]:
             where = one.get("platform") or {}
-            if "/".join((where.get("os", ""), where.get("architecture", ""))) == _two(platform):
+            # Without a variant, which engines fill in as they like.
+            if [where.get("os"), where.get("architecture")] == platform.split("/")[:2]:
                 return one["mediaType"], self._read(one["digest"])
         raise Wrong("the image has no part for " + platform)
 
@@ -177,8 +229,3 @@ def _checked(path: str, digest: str) -> bytes:
 
 def _hex(digest: str) -> str:
     return digest.rsplit(":", 1)[-1]
-
-
-def _two(platform: str) -> str:
-    """Without a variant, which engines fill in as they like."""
-    return "/".join(platform.split("/")[:2])

@@ -28,8 +28,8 @@ class Tunnel:
     def manifest(self) -> list[tuple[str, int]]:
         """Digest and size of each layer, as the sender's registry tells them."""
         with self._asked("GET", "/v2/sparkconsole/copy/manifests/latest") as answer:
-            told = json.loads(answer.read())
-        return [(layer["digest"], layer["size"]) for layer in told["layers"]]
+            manifest = json.loads(answer.read())
+        return [(layer["digest"], layer["size"]) for layer in manifest["layers"]]
 
     def size(self, place: int) -> int:
         """Bytes of a layer as it will come."""

@@ -6,7 +6,7 @@ import os
 import re
 import sys
 
-PARTS = ("hashes", "looking", "listing", "receiving", "sending", "downloading", "words")
+PARTS = ("hashes", "looking", "listing", "headers", "receiving", "sending", "downloading", "words")
 FUTURE, OURS = "from __future__ import annotations\n", r"(?m)^from sparkconsole\.[^(\n]*(\([^)]*\))?\n"
 
 

@@ -10,13 +10,12 @@ import errno
 import http.client
 import json
 import os
-import queue
 import re
-import threading
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any
 
 from sparkconsole.remote.model_program.hashes import CHUNK, STOP, Counted, Incoming, ModelWrong, say
@@ -175,31 +174,24 @@ def fetch_all(
     base: str, folder: str, rows: list[dict[str, Any]], streams: int, failed: dict[str, str]
 ) -> None:
     """Every blob that is not there."""
-    waiting: queue.Queue[dict[str, Any]] = queue.Queue()
-    for row in sorted(rows, key=lambda r: -int(r["size"])):
-        waiting.put(row)
     counted = Counted(sum(r["size"] for r in rows))
 
-    def work() -> None:
-        with contextlib.suppress(queue.Empty):
-            while not STOP.is_set() and not failed:
-                row = waiting.get_nowait()
-                path = os.path.join(folder, "blobs", row["blob"])
-                if os.path.isfile(path) and os.stat(path).st_size == row["size"]:
-                    counted.add(row["size"])
-                    continue
-                try:
-                    url = base + urllib.parse.quote(row["name"])
-                    patient(lambda u=url, p=path, n=row["size"]: get(u, p, n, counted))
-                except ModelWrong as error:
-                    failed[row["name"]] = str(error)
+    def bring(row: dict[str, Any]) -> None:
+        path, url = os.path.join(folder, "blobs", row["blob"]), base + urllib.parse.quote(row["name"])
+        if STOP.is_set() or failed:
+            return
+        if os.path.isfile(path) and os.stat(path).st_size == row["size"]:
+            counted.add(row["size"])
+            return
+        try:
+            patient(lambda: get(url, path, row["size"], counted))
+        except ModelWrong as error:
+            failed[row["name"]] = str(error)
 
-    threads = [threading.Thread(target=work) for _ in range(max(1, streams))]
-    for thread in threads:
-        thread.start()
-    while any(thread.is_alive() for thread in threads):
-        counted.tell()
-        time.sleep(0.3)
+    with ThreadPoolExecutor(max(1, streams)) as several:
+        coming = [several.submit(bring, row) for row in sorted(rows, key=lambda r: -int(r["size"]))]
+        while wait(coming, 0.3).not_done:
+            counted.tell()
     counted.tell()
 
 

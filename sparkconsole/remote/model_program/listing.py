@@ -18,7 +18,7 @@ def folders(hub: str) -> list[str]:
 
 
 def models() -> list[dict[str, Any]]:
-    """What is told of each; one that may not be looked into says so."""
+    """What is found of each; one that may not be looked into says so."""
     root = hub_folder()
     return [{"model": folder[len(PREFIX) :], **summary(root, folder)} for folder in folders(root)]
 
@@ -26,24 +26,24 @@ def models() -> list[dict[str, Any]]:
 def summary(hub: str, folder: str) -> dict[str, Any]:
     """One model in short: the revision that `main` stands for, else the newest, as a copy would take it."""
     try:
-        told = contents(hub, folder, "")
+        found = contents(hub, folder, "")
     except OSError as error:
         return {"error": "%s: %s" % (error.filename, error.strerror)}  # noqa: UP031
-    snapshot = os.path.join(folder, "snapshots", told["revision"])
+    snapshot = os.path.join(folder, "snapshots", found["revision"])
 
     def names(paths: Any) -> list[str]:
         return sorted(os.path.relpath(p, snapshot) for p in paths if p.startswith(snapshot + "/"))
 
-    dangling = names(told["dangling"])
-    whole = [n for n in names({**told["files"], **told["links"]}) if n not in dangling]
+    dangling = names(found["dangling"])
+    whole = [n for n in names({**found["files"], **found["links"]}) if n not in dangling]
     return {
-        "snapshot": told["revision"],
+        "snapshot": found["revision"],
         "dangling": dangling,
-        "missing": told["missing"],
-        "unfinished": len([p for p in told["partial"] if p.startswith(folder + "/")]),
+        "missing": found["missing"],
+        "unfinished": len([p for p in found["partial"] if p.startswith(folder + "/")]),
         "config": any(n in ("config.json", "params.json") for n in whole),
         "weights": any(n.endswith(WEIGHTS) for n in whole),
-        "size_bytes": space(hub, folder, {**told["beside"], **told["partial"]}),
+        "size_bytes": space(hub, folder, {**found["beside"], **found["partial"]}),
     }
 
 

@@ -76,20 +76,15 @@ def follow(root: str, path: str, links: dict[str, str], files: dict[str, int]) -
     """Takes down a path, the links that it goes through, and the file at the end; what is wrong with it."""
     for _ in range(10):
         full = os.path.join(root, path)
-        if not os.path.islink(full):
-            if not os.path.isfile(full):
-                return "" if os.path.isdir(full) else "links to nothing"
-            files[path] = os.stat(full).st_size
-            return ""
-        target = os.path.normpath(os.path.join(os.path.dirname(full), os.readlink(full)))
-        inside = os.path.relpath(target, root)
-        if not is_below(root, target):
+        linked = os.path.islink(full)
+        target = os.path.normpath(os.path.join(os.path.dirname(full), os.readlink(full))) if linked else full
+        if not linked or not is_below(root, target):
             if os.path.isfile(full):
                 files[path] = os.stat(full).st_size
                 return ""
-            return "links to nothing"
+            return "" if not linked and os.path.isdir(full) else "links to nothing"
         links[path] = os.path.relpath(target, os.path.dirname(full))
-        path = inside
+        path = os.path.relpath(target, root)
     return "links in a circle"
 
 
@@ -141,7 +136,7 @@ def lacks_of(names: list[str], hub: bool) -> str:
     return "there are no weights in it"
 
 
-def standing(root: str) -> dict[str, Any]:
+def room(root: str) -> dict[str, Any]:
     """Room and rights where the files would go."""
     there = root
     while not os.path.isdir(there):
@@ -173,26 +168,26 @@ def look(model: str, revision: str, hashing: str) -> dict[str, Any]:
     """Everything there is of a model, and what one revision of it consists of. `hash` reads the revision's
     files, `all` those beside them too."""
     root, folder = place(model)
-    told: dict[str, Any] = {"root": root, "home": os.path.expanduser("~"), **standing(root)}
+    found: dict[str, Any] = {"root": root, "home": os.path.expanduser("~"), **room(root)}
     if os.path.isdir(os.path.join(root, folder)):
-        told.update(closed(root, folder))
-        told.update(contents(root, folder, revision))
+        found.update(closed(root, folder))
+        found.update(contents(root, folder, revision))
         if hashing in ("hash", "all"):
-            beside = [p for p in told["beside"] if not p.startswith("blobs/")] if hashing == "all" else []
-            told.update(hashes=hashes(root, sorted({*told["files"], *beside})), read=hashing == "all")
+            beside = [p for p in found["beside"] if not p.startswith("blobs/")] if hashing == "all" else []
+            found.update(hashes=hashes(root, sorted({*found["files"], *beside})), read=hashing == "all")
     elif folder != ".":
-        told["beside"] = {p: n for p in pool(root) if (n := size_of(root, p)) is not None}
-    return told
+        found["beside"] = {p: n for p in pool(root) if (n := size_of(root, p)) is not None}
+    return found
 
 
 def closed(root: str, folder: str) -> dict[str, Any]:
     """The first folder that nothing can be put into, or file under way that cannot go on."""
     for where, _, names in os.walk(os.path.join(root, folder)):
+        shut = [] if os.access(where, os.W_OK | os.X_OK) else [where]
         halves = [os.path.join(where, n) for n in names if n.endswith(".incomplete")]
-        shut = [p for p in halves if not os.access(p, os.W_OK)]
-        if not os.access(where, os.W_OK | os.X_OK) or shut:
-            path = ([] if os.access(where, os.W_OK | os.X_OK) else [where]) or shut
-            return {"writable": False, "there": path[0], "owner": owner(path[0])}
+        shut += [p for p in halves if not os.access(p, os.W_OK)]
+        if shut:
+            return {"writable": False, "there": shut[0], "owner": owner(shut[0])}
     return {}
 
 

@@ -8,6 +8,7 @@ import io
 import json
 import os
 import queue
+import shlex
 import signal
 import struct
 import subprocess
@@ -38,7 +39,7 @@ class Stream:
     """One connection to the receiver."""
 
     def __init__(self, ssh: list[str], root: str, among: list[Stream]) -> None:
-        program = "python3 -u -c " + quoted(BOOT) + " model receive " + quoted(root)
+        program = "python3 -u -c " + shlex.quote(BOOT) + " model receive " + shlex.quote(root)
         words = [*ssh, for_any_shell("echo " + MARK + "; exec " + program)]
         # A group of its own: a cancelled job ends us, and we end this in good order.
         self.far = subprocess.Popen(
@@ -51,7 +52,7 @@ class Stream:
         )
         self.put = cast(BinaryIO, self.far.stdin)
         self.got = io.BufferedReader(cast(io.FileIO, self.far.stdout))
-        self.said = cast(BinaryIO, self.far.stderr)
+        self.errors = cast(BinaryIO, self.far.stderr)
         among.append(self)
         self.greeted = False
         parts: bytes = globals()["PROGRAM"]
@@ -74,17 +75,17 @@ class Stream:
         """The next line; Wrong when it is an error or there is none."""
         line = self.got.readline() if self.greeted else self.past_greeting()
         if not line:
-            said = self.said.read().decode(errors="replace").strip().splitlines()
-            raise ModelWrong("connection lost: " + (said[-1] if said else "the receiver said nothing"))
+            lines = self.errors.read().decode(errors="replace").strip().splitlines()
+            raise ModelWrong("connection lost: " + (lines[-1] if lines else "the receiver said nothing"))
         try:
-            told: dict[str, Any] = json.loads(line)
+            answer: dict[str, Any] = json.loads(line)
         except ValueError:
             raise ModelWrong(
                 "the receiver said what is no answer: " + repr(line.decode(errors="replace").strip()[:60])
             ) from None
-        if "error" in told:
-            raise ModelWrong(told["error"])
-        return told
+        if "error" in answer:
+            raise ModelWrong(answer["error"])
+        return answer
 
     def past_greeting(self) -> bytes:
         """The first line behind what the login's startup files print; none where they never end."""
@@ -178,7 +179,7 @@ class Stream:
 
     def close(self) -> None:
         """Ends it."""
-        for end in (self.put, self.got, self.said):
+        for end in (self.put, self.got, self.errors):
             with contextlib.suppress(OSError):
                 end.close()
         try:
@@ -192,11 +193,6 @@ def for_any_shell(script: str) -> str:
     plain = set(range(0x20, 0x7F)) - set(b"'\\!")
     word = "".join(chr(n) if n in plain else "\\0%03o" % n for n in os.fsencode(script))  # noqa: UP031
     return 'exec /bin/sh -c \'eval "$(printf %b "$1")"\' sparkconsole \'' + word + "'"
-
-
-def quoted(word: str) -> str:
-    """For the far end's sh."""
-    return "'" + word.replace("'", "'\\''") + "'"
 
 
 def send(manifest: str) -> int:

@@ -1,10 +1,14 @@
-"""One look at where a launch happens: one command that changes nothing, slow tools under a time limit."""
+"""One look at where a launch happens, or at an end of a copy: it changes nothing, slow tools have a limit."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from sparkconsole.model.foresight.forecast import NodeForecast
 from sparkconsole.model.launch.site import Site
+from sparkconsole.model.transfer.ends import CopySite
 from sparkconsole.parse.machine.site import parse_site
+from sparkconsole.parse.transfer import ends
 from sparkconsole.remote.foreseen_shell import then_on
 from sparkconsole.remote.shell import Shell
 
@@ -16,6 +20,23 @@ cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk '$4 == "0A" {n = split($2, a,
 timeout 10 docker top "$1" -eo pid 2>/dev/null | awk 'NR > 1 {print "pid", $1}'
 said=$(timeout 15 docker container inspect -- "$1" 2>&1); status=$?
 printf 'docker %s\n%s\n' "$status" "$said"
+"""
+# sshd says its own address and port in SSH_CONNECTION, whatever forwarding lies in between. The host keys
+# come over the console's verified connection, so they are as sure as that one.
+COPY_SITE = r"""
+echo "login $(id -un)"; echo "docker_host ${DOCKER_HOST:-}"
+set -- ${SSH_CONNECTION:-}; echo "address ${3:-}"; echo "port ${4:-}"
+info=$(timeout 10 docker info --format 'folder {{.DockerRootDir}}
+driver {{.Driver}}
+status {{.DriverStatus}}
+version {{.ServerVersion}}
+architecture {{.Architecture}}' 2>/dev/null)
+echo "$info"
+root=$(echo "$info" | sed -n 's/^folder //p')
+echo "python $(command -v python3)"
+[ -n "$root" ] && echo "free $(df -B1 --output=avail "$root" 2>/dev/null | tail -n 1 | tr -d ' ')"
+for f in /etc/ssh/ssh_host_*_key.pub; do [ -r "$f" ] && echo "key $(cut -d' ' -f1,2 "$f")"; done
+exit 0
 """
 _ALIVE = 'for p do [ -d "/proc/$p" ] && echo "$p"; done; :'
 _LOG = 'timeout 20 docker logs --tail "$2" -- "$1" 2>&1'
@@ -60,7 +81,13 @@ async def still_alive(shell: Shell, pids: frozenset[int]) -> frozenset[int]:
     return frozenset(int(p) for p in done.checked().text.split())
 
 
-async def last_lines(shell: Shell, container: str, count: int = 200) -> tuple[str, ...]:
+async def last_lines(shell: Shell, container: str) -> tuple[str, ...]:
     """The end of a container's log, for finding out why it ended."""
-    done = await shell.run(("sh", "-c", _LOG, "last-lines", container, str(count)), timeout=30)
+    done = await shell.run(("sh", "-c", _LOG, "last-lines", container, "200"), timeout=30)
     return tuple(done.text.splitlines())
+
+
+async def copy_site(shell: Shell) -> CopySite:
+    """What this machine says of itself as one end of a copy."""
+    seen = ends.copy_site((await shell.run(("sh", "-c", COPY_SITE, "copy-site"))).checked().text)
+    return replace(seen, free_bytes=None) if then_on(shell).storage_changed else seen

@@ -54,23 +54,22 @@ class Nvml:
         self.check(self.lib.nvmlInit_v2())
         self.driver = self.string(self.lib.nvmlSystemGetDriverVersion)
         self.row = row_type(ctypes)
-        self.devices = [self.device(n) for n in range(self.count())]
+        count = self.got(ctypes.c_uint(0), self.lib.nvmlDeviceGetCount_v2).value
+        self.devices = [self.device(n) for n in range(count)]
 
     def check(self, code: int) -> None:
         """Raises what the library says, unless it is success."""
         if code:
             raise GpuTrouble("NVML: " + (self.lib.nvmlErrorString(code) or b"").decode("utf-8", "replace"))
 
-    def count(self) -> int:
-        """How many GPUs there are."""
-        found = self.c.c_uint(0)
-        self.check(self.lib.nvmlDeviceGetCount_v2(self.c.byref(found)))
-        return found.value
+    def got(self, found: Any, call: Any, *about: Any) -> Any:
+        """What the library puts into `found`, or trouble."""
+        self.check(call(*about, self.c.byref(found)))
+        return found
 
     def device(self, index: int) -> Any:
         """What a GPU is, and stays."""
-        handle = self.c.c_void_p()
-        self.check(self.lib.nvmlDeviceGetHandleByIndex_v2(self.c.c_uint(index), self.c.byref(handle)))
+        handle = self.got(self.c.c_void_p(), self.lib.nvmlDeviceGetHandleByIndex_v2, self.c.c_uint(index))
         name = self.string(self.lib.nvmlDeviceGetName, handle)
         return handle, name, self.string(self.lib.nvmlDeviceGetUUID, handle)
 
@@ -79,18 +78,20 @@ class Nvml:
         room = self.c.create_string_buffer(256)
         return "" if call(*handle, room, self.c.c_uint(256)) else room.value.decode("utf-8", "replace")
 
-    def figure(self, call: str, handle: Any, *more: int) -> int | None:
-        """A number; None for what this GPU does not support. A GPU that fell off the bus is trouble."""
-        found = self.c.c_uint(0)
-        asked = tried(getattr, self.lib, call)
-        if asked is None:
-            return None
-        code = asked(handle, *(self.c.c_uint(m) for m in more), self.c.byref(found))
-        if code in LOST:
-            self.check(code)
-        return None if code else found.value
+    def figure(self, calls: str, handle: Any, *more: int, kind: Any = None) -> int | None:
+        """A number, by the first of these calls that the library has; None for what this GPU does not
+        support. A GPU that fell off the bus is trouble."""
+        for call in calls.split():
+            asked = tried(getattr, self.lib, call)
+            if asked is not None:
+                found = (kind or self.c.c_uint)(0)
+                code = asked(handle, *(self.c.c_uint(m) for m in more), self.c.byref(found))
+                if code in LOST:
+                    self.check(code)
+                return None if code else found.value
+        return None
 
-    def said(self) -> dict[str, Any]:
+    def reading(self) -> dict[str, Any]:
         """Every GPU and what computes on it."""
         procs = [row for handle, _, _ in self.devices for row in self.processes(handle)]
         error = "" if self.devices else "the driver lists no GPU"
@@ -110,7 +111,7 @@ class Nvml:
             "clock": self.figure("nvmlDeviceGetClockInfo", handle, 1),
             "clock_max": self.figure("nvmlDeviceGetMaxClockInfo", handle, 1),
             "mem_clock": self.figure("nvmlDeviceGetClockInfo", handle, 2),
-            "throttle": tried(self.throttle, handle),
+            "throttle": self.figure(HELD, handle, kind=self.c.c_ulonglong),
             "pstate": f"P{state}" if state is not None and state < UNKNOWN_STATE else "",
         }
 
@@ -119,19 +120,10 @@ class Nvml:
         both = (self.c.c_uint * 2)()
         return None if self.lib.nvmlDeviceGetUtilizationRates(handle, both) else both[0]
 
-    def throttle(self, handle: Any) -> int | None:
-        """The bits that say why the clock is held; newer libraries call it by another name."""
-        for call in ("nvmlDeviceGetCurrentClocksEventReasons", "nvmlDeviceGetCurrentClocksThrottleReasons"):
-            asked = tried(getattr, self.lib, call)
-            if asked is not None:
-                bits = self.c.c_ulonglong(0)
-                return None if asked(handle, self.c.byref(bits)) else bits.value
-        return None
-
     def processes(self, handle: Any) -> list[list[Any]]:
         """Rows of pid, name, bytes. A GB10 says no bytes for graphics, only for what computes."""
         rows = self.listed(handle)
-        return [[r.pid, self.called(r.pid), r.used if r.used != NOT_SAID else None] for r in rows]
+        return [[r.pid, self.called(r.pid), r.used if r.used != UNKNOWN_BYTES else None] for r in rows]
 
     def listed(self, handle: Any) -> list[Any]:
         """The list may grow between the question for its length and the one for itself."""
@@ -148,10 +140,12 @@ class Nvml:
         return self.string(self.lib.nvmlSystemGetProcessName, self.c.c_uint(pid))
 
 
+HELD = "nvmlDeviceGetCurrentClocksEventReasons nvmlDeviceGetCurrentClocksThrottleReasons"
+"""The bits that say why the clock is held, by the name of newer libraries and that of older ones."""
 LOST = (15, 999)
 """The GPU is lost; unknown error."""
 UNKNOWN_STATE = 32
-NOT_SAID = (1 << 64) - 1
+UNKNOWN_BYTES = (1 << 64) - 1
 MOST_PROCESSES = 256
 
 
@@ -182,7 +176,7 @@ class Smi:
         """Seconds between looks, at least. What a look starts is what the cheapest one did."""
         return max(TOOL_S, min((self.least or 0) / STARTS, MOST_REST_S))
 
-    def said(self) -> dict[str, Any]:
+    def reading(self) -> dict[str, Any]:
         """Every GPU and what computes on it."""
         before = tried(started)
         answer = self.answered()
@@ -265,7 +259,7 @@ class Gpus(threading.Thread):
         """Until there is trouble."""
         while True:
             began, spent = time.monotonic(), cost()
-            answer = driver.said()
+            answer = driver.reading()
             now = time.monotonic()
             due = max(began + max(self.period, driver.rest), now + (cost() - spent) / SHARE)
             self.answer, self.due = answer, due
@@ -275,7 +269,7 @@ class Gpus(threading.Thread):
         """It will be asked again later."""
         self.answer, self.due = nothing(why), time.monotonic() + RETRY_S
 
-    def said(self) -> dict[str, Any]:
+    def reading(self) -> dict[str, Any]:
         """The newest answer, or that none comes."""
         late = time.monotonic() - self.due
         return self.answer if late < SILENT_S else nothing("the GPU's driver does not answer")

@@ -28,7 +28,7 @@ SILENT_S = 10.0
 
 
 class KernelLog(threading.Thread):
-    """`said()` is what came since it was asked last; None while the log cannot be read."""
+    """`new_lines()` is what came since it was asked last; None while the log cannot be read."""
 
     def __init__(self, root: str) -> None:
         super().__init__(daemon=True)
@@ -43,7 +43,7 @@ class KernelLog(threading.Thread):
             tried(self.follow_journal)
         self.readable = False
 
-    def said(self) -> list[str] | None:
+    def new_lines(self) -> list[str] | None:
         """The lines since the last question."""
         found = []
         while self.kept:

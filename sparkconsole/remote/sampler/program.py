@@ -42,10 +42,10 @@ WORD = 4
 
 
 def read(path: str) -> str:
-    """A small file, opened anew: the kernel may have put another device there."""
+    """A file of the kernel's, opened anew: there may be another device by now."""
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        return os.read(fd, 4096).decode("utf-8", "replace").strip()
+        return b"".join(iter(lambda: os.read(fd, 65536), b"")).decode("utf-8", "replace").strip()
     finally:
         os.close(fd)
 
@@ -63,34 +63,11 @@ def counter(path: str) -> int:
     return found
 
 
-class OpenFile:
-    """A file of /proc that stays open: every reading of it is fresh."""
-
-    def __init__(self, path: str) -> None:
-        self.fd = tried(os.open, path, os.O_RDONLY | os.O_CLOEXEC)
-
-    def text(self) -> str:
-        """All of it; OSError when it cannot be read."""
-        if self.fd is None:
-            raise OSError("it is not there")
-        os.lseek(self.fd, 0, os.SEEK_SET)
-        chunks: list[bytes] = []
-        while True:
-            # The kernel hands out a page at a time.
-            chunk = os.read(self.fd, 65536)
-            if not chunk:
-                return b"".join(chunks).decode("utf-8", "replace")
-            chunks.append(chunk)
-
-
 class MachineSampler:
     """Everything but the GPU."""
 
     def __init__(self, root: str) -> None:
         self.root = root
-        names: tuple[str, ...] = ("stat", "meminfo", "loadavg", "net/dev", "uptime", "vmstat")
-        names += ("pressure/cpu", "pressure/memory", "pressure/io")
-        self.files = {name: OpenFile(root + "/proc/" + name) for name in names}
         self.rails: dict[str, str] = {}
         self.errors: dict[str, dict[str, int]] = {}
         self.marks: dict[str, dict[str, int]] = {}
@@ -100,7 +77,7 @@ class MachineSampler:
         self.still: dict[str, Any] = {}
         self.slow_at = self.still_at = -STILL_S
 
-    def said(self) -> dict[str, Any]:
+    def reading(self) -> dict[str, Any]:
         """One line's worth."""
         now = time.monotonic()
         if now - self.slow_at >= SLOW_S:
@@ -129,18 +106,22 @@ class MachineSampler:
             **self.still,
         }
 
+    def proc(self, name: str) -> str:
+        """What /proc says under that name."""
+        return read(self.root + "/proc/" + name)
+
     def word(self, name: str) -> float:
         """The number that a file begins with."""
-        return float(self.files[name].text().split(None, 1)[0])
+        return float(self.proc(name).split(None, 1)[0])
 
     def cpu(self) -> list[int]:
         """Busy and total ticks: user, nice, system, idle, iowait, irq, softirq, steal."""
-        ticks = [int(t) for t in self.files["stat"].text().split("\n", 1)[0].split()[1:9]]
+        ticks = [int(t) for t in self.proc("stat").split("\n", 1)[0].split()[1:9]]
         return [sum(ticks) - ticks[3] - ticks[4], sum(ticks)]
 
     def memory(self) -> tuple[list[int], int | None]:
         """Total, available, swap, free swap; and the page cache, which shared memory is no part of."""
-        rows = dict(line.split(":", 1) for line in self.files["meminfo"].text().splitlines() if ":" in line)
+        rows = dict(line.split(":", 1) for line in self.proc("meminfo").splitlines() if ":" in line)
         wanted = ("MemTotal", "MemAvailable", "SwapTotal", "SwapFree")
         found = [tried(kilobytes, rows, name) for name in ("Cached", "Buffers", "Shmem")]
         known = [0 if f is None else f for f in found]
@@ -149,25 +130,25 @@ class MachineSampler:
 
     def pressure(self, what: str, how: str) -> float:
         """`some avg10=0.00 avg60=…`, and a line `full avg10=…`"""
-        line = self.files["pressure/" + what].text().split(how + " avg10=", 1)[1]
+        line = self.proc("pressure/" + what).split(how + " avg10=", 1)[1]
         return float(line.split(None, 1)[0])
 
     def killed(self) -> int:
         """Processes that the kernel killed for want of memory since it started; anybody may read this."""
-        return int(self.files["vmstat"].text().split("\noom_kill ", 1)[1].split(None, 1)[0])
+        return int(self.proc("vmstat").split("\noom_kill ", 1)[1].split(None, 1)[0])
 
     def nets(self) -> dict[str, list[Any]]:
         """What is received and not wanted is no error: networks are full of it."""
         found = {}
-        for line in self.files["net/dev"].text().splitlines()[2:]:
+        for line in self.proc("net/dev").splitlines()[2:]:
             name, _, rest = line.partition(":")
             name = name.strip()
             if name and not name.startswith(HIDDEN):
                 cells = [int(cell) for cell in rest.split()]
-                found[name] = [self.carries(name), cells[0], cells[8], cells[2] + cells[10] + cells[11]]
+                found[name] = [self.link_up(name), cells[0], cells[8], cells[2] + cells[10] + cells[11]]
         return found
 
-    def carries(self, name: str) -> bool | None:
+    def link_up(self, name: str) -> bool | None:
         """The link is up; None where the driver does not say."""
         state = tried(read, self.root + "/sys/class/net/" + name + "/operstate")
         return None if state in (None, "unknown") else state == "up"
@@ -186,7 +167,7 @@ class MachineSampler:
     def look_slowly(self) -> None:
         """Devices, their errors, heat and disk."""
         self.rails = dict(tried(self.ports) or {})
-        self.last = {name: said for name, said in self.last.items() if name in self.rails}
+        self.last = {name: last for name, last in self.last.items() if name in self.rails}
         self.errors = {name: present(port + "/counters/", ERRORS) for name, port in self.rails.items()}
         self.slow = {"temp": tried(self.heat), "disk": tried(self.disk), "oom": tried(self.killed)}
 
@@ -282,7 +263,7 @@ def main() -> None:
     due = time.monotonic()
     try:
         while True:
-            line = {**machine.said(), **gpus.said(), "kernel": kernel.said()}
+            line = {**machine.reading(), **gpus.reading(), "kernel": kernel.new_lines()}
             say(json.dumps(line, separators=(",", ":")) + "\n")
             # Lines that could not be said in time are not made up for.
             due = max(due + period, time.monotonic())

@@ -6,23 +6,16 @@ It lives exactly as long as the connection. What is not understood is handed on 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from functools import cache
-from importlib.resources import files
+from collections.abc import AsyncGenerator, Callable
 
 from sparkconsole.errors import CommandFailed, SparkError, Unreachable
 from sparkconsole.model.telemetry import Sample
 from sparkconsole.parse.machine.telemetry import parse_sample
-from sparkconsole.remote.lines import LineReader
-from sparkconsole.remote.shell import Completed, Pipe, Shell, end_pipe
+from sparkconsole.remote.lines import lines_of
+from sparkconsole.remote.node_program import boot_argv, boot_input
+from sparkconsole.remote.shell import Completed, Shell, end_pipe
 
-BOOT = (
-    "import sys;i=sys.stdin.buffer;n=int(i.readline());"
-    "exec(compile(i.read(n),'sampler','exec',dont_inherit=True),{'__name__':'__main__'})"
-)
-"""Reads the program: a line with its length in bytes, then the program itself."""
-_FOLDER, _FILES = files("sparkconsole.remote.sampler"), ("gpu_program.py", "kernel_program.py", "program.py")
-_FUTURE, _OURS = "from __future__ import annotations\n", "from sparkconsole."
+_FILES = ("gpu_program.py", "kernel_program.py", "program.py")
 _END_S = 2.0
 """How long a program whose input ended may take to end."""
 
@@ -33,21 +26,12 @@ class NoSampler(SparkError):
 
 def argv(period_s: float, root: str = "") -> tuple[str, ...]:
     """The command that runs the program on a node; `root` stands for `/` there."""
-    words = ("python3", "-u", "-c", BOOT, "sampler", f"{period_s:g}")
-    return (*words, root) if root else words
+    return boot_argv("sampler", f"{period_s:g}", *((root,) if root else ()))
 
 
-@cache
 def program() -> bytes:
-    """What is sent: its length, and the three files as one."""
-    lines = (line for name in _FILES for line in (_FOLDER / name).read_text("utf-8").splitlines(True))
-    text = _FUTURE + "".join(line for line in lines if not line.startswith((_FUTURE, _OURS)))
-    return sent(text.encode())
-
-
-def sent(text: bytes) -> bytes:
-    """A program as BOOT reads it: its length, and the program."""
-    return b"%d\n%s" % (len(text), text)
+    """What it is given to run: the three files as one."""
+    return boot_input("sampler", *_FILES)
 
 
 async def samples(
@@ -68,7 +52,7 @@ async def samples(
         with contextlib.suppress(CommandFailed):
             # What does not read its program has ended: its end says why.
             await pipe.write(program())
-        async for line in _lines(pipe):
+        async for line in lines_of(pipe):
             sample = parse_sample(line)
             if sample is None:
                 garbage(line)
@@ -78,15 +62,6 @@ async def samples(
         raise _ended(await pipe.wait(), words, sampled=sampled)
     finally:
         await end_pipe(pipe, _END_S)
-
-
-async def _lines(pipe: Pipe) -> AsyncIterator[str]:
-    reader = LineReader()
-    while chunk := await pipe.read():
-        for line in reader.feed(chunk):
-            yield line
-    for line in reader.feed(b"", final=True):
-        yield line
 
 
 def _ended(done: Completed, words: tuple[str, ...], *, sampled: bool) -> SparkError:

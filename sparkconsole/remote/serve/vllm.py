@@ -6,15 +6,18 @@ only a token proves that it serves.
 from __future__ import annotations
 
 import os
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any
+
+from aiohttp import ClientSession
 
 from sparkconsole.errors import SparkError, Unreachable
 from sparkconsole.model.foresight.effect import ServerUp
 from sparkconsole.model.serve.engine import EngineLoad
 from sparkconsole.parse.serve.vllm_metrics import parse_metrics
 from sparkconsole.remote.foreseen_shell import then_on
-from sparkconsole.remote.http import http
+from sparkconsole.remote.http import http, json_of
 from sparkconsole.remote.shell import Shell
 
 
@@ -40,7 +43,7 @@ async def served(shell: Shell, port: int, *, timeout: float = 5.0) -> tuple[Serv
         raise SparkError(f"nothing answers on 127.0.0.1:{port} then", node=shell.node)
     if not isinstance(then, bool):
         return (Served(then.name, then.model),)
-    data = await _json(shell, port, "GET", "/v1/models", timeout)
+    data = await _json(shell, port, "/v1/models", timeout)
     rows = data.get("data", ()) if isinstance(data, dict) else ()
     return tuple(Served(r["id"], r.get("root") or r["id"], r.get("max_model_len")) for r in rows if "id" in r)
 
@@ -50,13 +53,10 @@ async def models(shell: Shell, port: int, *, timeout: float = 5.0) -> tuple[str,
     return tuple(s.id for s in await served(shell, port, timeout=timeout))
 
 
-async def healthy(shell: Shell, port: int, *, timeout: float = 5.0) -> bool:
+async def healthy(shell: Shell, port: int) -> bool:
     """`/health` is 200: the API process lives. That is all it means. Unreachable when the node is."""
     try:
-        async with (
-            http(shell, f"127.0.0.1:{port}", timeout=timeout) as session,
-            session.get("/health") as answer,
-        ):
+        async with _http(shell, port) as session, session.get("/health") as answer:
             return answer.status == 200
     except Unreachable:
         raise  # a node that is not reached says nothing about its server
@@ -64,28 +64,25 @@ async def healthy(shell: Shell, port: int, *, timeout: float = 5.0) -> bool:
         return False
 
 
-async def version(shell: Shell, port: int, *, timeout: float = 5.0) -> str:
+async def version(shell: Shell, port: int) -> str:
     """The vLLM that answers there; empty where it does not say."""
-    data = await _json(shell, port, "GET", "/version", timeout)
+    data = await _json(shell, port, "/version")
     return str(data.get("version", "")) if isinstance(data, dict) else ""
 
 
-async def metrics(shell: Shell, port: int, *, timeout: float = 5.0) -> EngineLoad:
+async def metrics(shell: Shell, port: int) -> EngineLoad:
     """What the server has to do right now; SparkError when nobody answers."""
-    async with (
-        http(shell, f"127.0.0.1:{port}", timeout=timeout) as session,
-        session.get("/metrics", headers=_key()) as answer,
-    ):
+    async with _http(shell, port) as session, session.get("/metrics", headers=_key()) as answer:
         answer.raise_for_status()
         return parse_metrics(await answer.text())
 
 
-async def pulse(shell: Shell, port: int, *, timeout: float = 5.0) -> EngineLoad | None:
+async def pulse(shell: Shell, port: int) -> EngineLoad | None:
     """`/health` and `/metrics` over one connection: its load, as far as it says; None when it is not well.
 
     SparkError when nobody answers.
     """
-    async with http(shell, f"127.0.0.1:{port}", timeout=timeout) as session:
+    async with _http(shell, port) as session:
         async with session.get("/health") as answer:
             if answer.status != 200:
                 return None
@@ -105,38 +102,38 @@ async def complete_one_token(shell: Shell, port: int, *, timeout: float = 10.0) 
         raise SparkError(f"the server on port {port} offers no model", node=shell.node)
     body = {"model": names[0], "prompt": "1", "max_tokens": 1, "temperature": 0}
     try:
-        answer, proof = await _json(shell, port, "POST", "/v1/completions", timeout, body), "choices"
+        answer, proof = await _json(shell, port, "/v1/completions", timeout, body), "choices"
     except Declined:
         body = {"model": names[0], "input": "1"}
-        answer, proof = await _json(shell, port, "POST", "/v1/embeddings", timeout, body), "data"
+        answer, proof = await _json(shell, port, "/v1/embeddings", timeout, body), "data"
     if not (isinstance(answer, dict) and answer.get(proof)):
         raise SparkError(f"the server on port {port} answered without a completion", node=shell.node)
     return names[0]
 
 
 async def _json(
-    shell: Shell, port: int, method: str, path: str, timeout: float, body: dict[str, Any] | None = None
+    shell: Shell, port: int, path: str, timeout: float = 5.0, body: dict[str, Any] | None = None
 ) -> Any:
+    method = "POST" if body else "GET"
     async with (
-        http(shell, f"127.0.0.1:{port}", timeout=timeout) as session,
+        _http(shell, port, timeout) as session,
         session.request(method, path, json=body, headers=_key()) as answer,
     ):
         if answer.status in _DECLINES:
             text = f"the server on port {port} answers {path} with {answer.status} {answer.reason}"
             raise Declined(text, hint=_DECLINES[answer.status], node=shell.node)
         answer.raise_for_status()
-        try:
-            return await answer.json(content_type=None)
-        except ValueError as error:
-            raise SparkError(
-                f"port {port}{path} answered something else than JSON", node=shell.node
-            ) from error
+        return await json_of(answer, f"port {port}{path}", shell.node)
 
 
 _NO_KEY = "put the key it was started with into VLLM_API_KEY here"
 _NO_API = "this model does not complete text: ask it in its own way"
 _DECLINES = {400: _NO_API, 401: _NO_KEY, 403: _NO_KEY, 404: _NO_API, 405: _NO_API, 501: _NO_API}
 """Answers of a server that is up, and what they come from."""
+
+
+def _http(shell: Shell, port: int, timeout: float = 5.0) -> AbstractAsyncContextManager[ClientSession]:
+    return http(shell, f"127.0.0.1:{port}", timeout=timeout)
 
 
 def _key() -> dict[str, str]:

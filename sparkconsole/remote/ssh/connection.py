@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import shlex
 import tempfile
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import asyncssh
@@ -16,20 +17,11 @@ import asyncssh
 from sparkconsole.config.bounded_read import expanded, is_file
 from sparkconsole.errors import SparkError, TimedOut, Unreachable, UnusableLogin, WrongConfig
 from sparkconsole.model.cluster import Node
-from sparkconsole.remote.docker.host import before_command
-from sparkconsole.remote.lines import LineReader
-from sparkconsole.remote.shell import (
-    ANSWER,
-    DEFAULT_TIMEOUT_S,
-    Budget,
-    Completed,
-    Endpoint,
-    checked_argv,
-    command_line,
-)
+from sparkconsole.remote.live_shell import LiveShell
+from sparkconsole.remote.shell import Completed, Endpoint, checked_argv
 from sparkconsole.remote.ssh.framing import framed_line, new_mark
 from sparkconsole.remote.ssh.login import log_in
-from sparkconsole.remote.ssh.pipe import SshPipe
+from sparkconsole.remote.ssh.pipe import SshPipe, lost
 from sparkconsole.remote.ssh_config.client_config import place_of
 
 SESSIONS = 8
@@ -50,9 +42,7 @@ _OVERTIME_S = 1
 """The node ends a command itself that much after we gave it up: also when we are gone by then."""
 
 
-async def connect_ssh(
-    node: Node, *, known_hosts: Path | None = None, connect_timeout: float = 10.0
-) -> SshShell:
+async def connect_ssh(node: Node, *, connect_timeout: float = 10.0) -> SshShell:
     """The connection to a node; Unreachable, UnknownHostKey or ChangedHostKey, each with what to do next."""
     if node.identity_file and not is_file(expanded(node.identity_file)):
         raise Unreachable(
@@ -62,7 +52,7 @@ async def connect_ssh(
         there = await asyncio.to_thread(place_of, node)
         connect_timeout = there.connect_timeout_s or connect_timeout
         async with asyncio.timeout(connect_timeout):
-            connection = await log_in(there, node.name, known_hosts=known_hosts)
+            connection = await log_in(there, node.name)
     except WrongConfig as error:
         raise UnusableLogin(error.cause, hint=error.hint, node=node.name) from error
     except TimeoutError as error:
@@ -74,13 +64,12 @@ async def connect_ssh(
     return SshShell(node.name, connection)
 
 
-class SshShell:
-    """See `remote.shell.Shell`."""
+class SshShell(LiveShell):
+    """A shell over one connection, whose sessions take turns."""
 
     def __init__(self, node: str, connection: asyncssh.SSHClientConnection) -> None:
-        self.node, self.connection = node, connection
-        self.environment: dict[str, str] = {}
-        """What every command has beside the login's own."""
+        super().__init__(node)
+        self.connection = connection
         self._sessions = asyncio.Semaphore(SESSIONS)
         self._sockets: dict[str, Endpoint] = {}
         self._folder: tempfile.TemporaryDirectory[str] | None = None
@@ -94,35 +83,17 @@ class SshShell:
         """The connection is gone."""
         return self.connection.is_closed()
 
-    async def run(
-        self,
-        argv: Sequence[str],
-        *,
-        stdin: bytes | None = None,
-        timeout: float = DEFAULT_TIMEOUT_S,
-        secrets: Mapping[str, str] | None = None,
-        budget: Budget = ANSWER,
+    async def _answer(
+        self, argv: Sequence[str], given: bytes, timeout: float, secrets: tuple[str, ...]
     ) -> Completed:
-        """Runs to the end."""
-        await before_command(self, argv)
-        given = "".join(f"{value}\n" for value in (secrets or {}).values()).encode() + (stdin or b"")
         async with self._sessions:
-            return await self._ran(argv, given, timeout, tuple(secrets or ()), budget)
+            return await self._ran(argv, given, timeout, secrets)
 
     async def _ran(
-        self,
-        argv: Sequence[str],
-        given: bytes,
-        timeout: float,
-        secrets: tuple[str, ...] = (),
-        budget: Budget = ANSWER,
+        self, argv: Sequence[str], given: bytes, timeout: float, secrets: tuple[str, ...] = ()
     ) -> Completed:
         watched = ("timeout", "-k", "5", f"{timeout + _OVERTIME_S:.1f}", *checked_argv(argv))
-        mark = new_mark()
-        process = await self._process(
-            framed_line(watched, mark, secrets=secrets, environment=self.environment)
-        )
-        pipe = SshPipe(self, argv, process, mark, budget)
+        pipe = await self._started(argv, watched, secrets, whole=True)
         try:
             async with asyncio.timeout(timeout):
                 return await pipe.answer(given)
@@ -140,41 +111,22 @@ class SshShell:
                 node=self.node,
             )
         return TimedOut(
-            f"`{command_line(argv)[:120]}` did not end within {timeout:g} s",
+            f"`{shlex.join(argv)[:120]}` did not end within {timeout:g} s",
             hint="the machine may be out of memory or frozen",
             node=self.node,
         )
 
-    async def lines(self, argv: Sequence[str], *, timeout: float | None = None) -> AsyncIterator[str]:
-        """Output and errors, line by line."""
-        pipe = await self._pipe(argv, merged=True)
-        reader = LineReader()
-        try:
-            async with asyncio.timeout(timeout):
-                while chunk := await pipe.read():
-                    for line in reader.feed(chunk):
-                        yield line
-                for line in reader.feed(b"", final=True):
-                    yield line
-                done = await pipe.wait()
-            done.checked()
-        except TimeoutError:
-            raise TimedOut(f"`{command_line(argv)[:120]}` took too long", node=self.node) from None
-        finally:
-            await pipe.kill()
+    async def _pipe(self, argv: Sequence[str]) -> SshPipe:
+        return await self._started(argv, checked_argv(argv))
 
-    async def pipe(self, argv: Sequence[str]) -> SshPipe:
-        """Starts a command with its standard input and output in our hands."""
-        return await self._pipe(argv)
-
-    async def _pipe(self, argv: Sequence[str], *, merged: bool = False) -> SshPipe:
-        await before_command(self, argv)
+    async def _started(
+        self, argv: Sequence[str], words: Sequence[str], secrets: Sequence[str] = (), *, whole: bool = False
+    ) -> SshPipe:
         mark = new_mark()
-        line = framed_line(checked_argv(argv), mark, merged=merged, environment=self.environment)
-        process = await self._process(line)
-        return SshPipe(self, argv, process, mark)
+        process = await self._process(framed_line(words, mark, secrets, self.environment))
+        return SshPipe(self.node, self.connection, self._end, argv, process, mark, whole)
 
-    async def end(self, pid: int) -> None:
+    async def _end(self, pid: int) -> None:
         """Ends the process group of a command on the node; says nothing when it is gone already."""
         with contextlib.suppress(SparkError):
             await self._ran(("sh", "-c", _END, "end", str(pid)), b"", _END_TIMEOUT_S)
@@ -183,7 +135,7 @@ class SshShell:
         """A local Unix socket, in a folder of our own, that leads to the node's `target`."""
         async with self._lock:
             if self.closed:
-                raise self._lost()
+                raise lost(self.node)
             if target not in self._sockets:
                 self._sockets[target] = await self._forward(target)
             return self._sockets[target]
@@ -197,24 +149,6 @@ class SshShell:
             self._folder.cleanup()
             self._folder = None
 
-    def completed(
-        self, argv: Sequence[str], process: asyncssh.SSHClientProcess[bytes], out: bytes, err: bytes
-    ) -> Completed:
-        """The end of a command; Unreachable when the connection broke before it was seen."""
-        if process.returncode is None and self.connection.is_closed():
-            raise self._lost()
-        return Completed(self.node, tuple(argv), process.returncode, out, err)
-
-    @contextlib.contextmanager
-    def translated(self) -> Iterator[None]:
-        """What the library raises when the connection broke becomes Unreachable."""
-        try:
-            yield
-        except TimeoutError:
-            raise
-        except (OSError, asyncssh.Error) as error:
-            raise self._lost() from error
-
     async def _process(self, line: str) -> asyncssh.SSHClientProcess[bytes]:
         """Starts a command, waiting for another one to end when sshd's MaxSessions are all in use."""
         give_up = asyncio.get_running_loop().time() + _SESSION_WAIT_S
@@ -223,7 +157,7 @@ class SshShell:
                 return await self.connection.create_process(line, encoding=None)
             except asyncssh.ChannelOpenError as error:
                 if self.closed:
-                    raise self._lost() from error
+                    raise lost(self.node) from error
                 if asyncio.get_running_loop().time() > give_up:
                     raise SparkError(
                         f"sshd opens no further session: {error}",
@@ -231,7 +165,7 @@ class SshShell:
                         node=self.node,
                     ) from error
             except (OSError, asyncssh.Error) as error:
-                raise self._lost() from error
+                raise lost(self.node) from error
             await asyncio.sleep(_SESSION_PAUSE_S)
 
     async def _forward(self, target: str) -> Endpoint:
@@ -245,7 +179,7 @@ class SshShell:
                 host, _, port = target.rpartition(":")
                 await self.connection.forward_local_path_to_port(path, host, int(port))
         except (OSError, asyncssh.Error) as error:
-            raise self._lost() from error
+            raise lost(self.node) from error
         return Endpoint(path=path)
 
     def _sockets_folder(self) -> tempfile.TemporaryDirectory[str]:
@@ -257,6 +191,3 @@ class SshShell:
                 hint="free some space in the folder for temporary files; TMPDIR names another",
                 node=self.node,
             ) from error
-
-    def _lost(self) -> Unreachable:
-        return Unreachable("the connection was lost", hint="what ran detached goes on there", node=self.node)

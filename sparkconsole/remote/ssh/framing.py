@@ -7,12 +7,14 @@ the sh behind them reads. Whatever startup files print comes before the mark, an
 
 from __future__ import annotations
 
+import asyncio
 import re
 import secrets as random
 import shlex
 from collections.abc import Mapping, Sequence
 
 from sparkconsole.errors import Unreachable
+from sparkconsole.remote.shell import reading
 
 MOST_GREETING_BYTES = 1 << 20
 """A login shell that prints more than that before a command will never come to it."""
@@ -31,22 +33,19 @@ def new_mark() -> str:
 def framed_line(
     argv: Sequence[str],
     mark: str,
-    *,
     secrets: Sequence[str] = (),
-    merged: bool = False,
     environment: Mapping[str, str] | None = None,
 ) -> str:
     """The one string that a login shell is given: the mark and the process number on both outputs, then argv.
 
     The command replaces every shell before it, so that number is its own and leads the session's group. The
-    values of `secrets` are read from standard input, a line each; with `merged` both outputs are one; it and
-    what it starts have `environment` beside the login's own.
+    values of `secrets` are read from standard input, a line each; it and what it starts have `environment`
+    beside the login's own.
     """
-    reads = "".join(f"IFS= read -r {name} && export {name} && " for name in secrets)
     known = "".join(f"export {name}={shlex.quote(value)}; " for name, value in (environment or {}).items())
     # Errors first: where a startup file made one of both outputs, the mark of standard output comes last.
     text = f'echo "{mark}{ERRORS} $$" >&2; echo "{mark}{OUTPUT} $$"; '
-    script = f"{text}{known}{reads}exec {shlex.join(argv)}{' 2>&1' if merged else ''}"
+    script = f"{text}{known}{reading(secrets)}exec {shlex.join(argv)}"
     return f"exec /bin/sh -c '{_BOOT}' sparkconsole '{plain_word(script)}'"
 
 
@@ -59,17 +58,19 @@ def plain_word(text: str) -> str:
 class Frame:
     """One output of a command: what came before its mark is set aside, what follows is the command's own."""
 
-    def __init__(self, mark: str, which: str = OUTPUT) -> None:
+    def __init__(self, mark: str, which: str, pid: asyncio.Future[int]) -> None:
+        self._pid = pid
+        """The command's process number, by whichever output says it first."""
         self._line = re.compile(rb"%s%s (\d+)\n" % (mark.encode(), which.encode()))
         self._before = b""
         self.foreign = 0
         """Bytes that were not the command's."""
-        self.pid: int | None = None
-        """The command's process number, once the mark was seen."""
+        self.begun = False
+        """The mark was seen."""
 
     def feed(self, chunk: bytes) -> bytes:
         """What of the chunk is the command's own."""
-        if self.pid is not None:
+        if self.begun:
             return chunk
         seen = self._before + chunk
         found = self._line.search(seen)
@@ -77,7 +78,9 @@ class Frame:
             self.foreign += len(chunk)
             self._before = seen[-_KEPT_GREETING:]
             return b""
-        self.pid, self._before = int(found[1]), seen[: found.start()][-_KEPT_GREETING:]
+        if not self._pid.done():
+            self._pid.set_result(int(found[1]))
+        self.begun, self._before = True, seen[: found.start()][-_KEPT_GREETING:]
         return seen[found.end() :]
 
     @property

@@ -9,7 +9,6 @@ import ipaddress
 import re
 import socket
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import asyncssh
@@ -18,12 +17,14 @@ from asyncssh.mac import get_mac_algs
 from asyncssh.public_key import get_public_key_algs
 
 from sparkconsole.errors import Unreachable, WrongConfig
+from sparkconsole.model.cluster import Node
 from sparkconsole.remote.host_keys.known_hosts import KnownHost, known_of
-from sparkconsole.remote.host_keys.refused import key_error, other_kinds, whose
-from sparkconsole.remote.ssh.login_keys import agent_keys, holds, keys_for, locked
-from sparkconsole.remote.ssh.route import ProxyCommand, both, proxy_of, route
-from sparkconsole.remote.ssh_config.client_config import hop_of
+from sparkconsole.remote.host_keys.refused import key_error, other_kinds
+from sparkconsole.remote.host_keys.shown import HostKey, shown_by
+from sparkconsole.remote.ssh.login_keys import agent_keys, keys_for, locked, public_of
+from sparkconsole.remote.ssh_config.client_config import hop_of, place_of
 from sparkconsole.remote.ssh_config.place import SshDestination
+from sparkconsole.remote.ssh_config.route import LoginTarget, ProxyCommand, both, proxy_of, route
 
 # The library would choose chacha20 first; AES-GCM moves twice the bytes on processors with AES instructions.
 CIPHERS = (
@@ -66,26 +67,39 @@ def _is_loopback(address: str) -> bool:
 
 
 async def log_in(
-    there: SshDestination, node: str, *, known_hosts: Path | None = None, seen: tuple[str, ...] = ()
+    there: SshDestination, node: str, *, seen: tuple[str, ...] = ()
 ) -> asyncssh.SSHClientConnection:
     """The connection to a server, through its jump hosts, which end with it. The caller sets the time limit.
 
     Unreachable, UnknownHostKey or ChangedHostKey. `seen`: the machines that this one leads to.
     """
-    async with through_jumps(there, node, known_hosts=known_hosts, seen=seen, keep=True) as tunnel:
-        connection = await _connection(there, node, known_hosts, tunnel, jump=bool(seen))
-        connection.set_tunnel(tunnel)
-    return connection
+    async with _through_jumps(there, node, seen, keep=True) as tunnel:
+        return await _connection(LoginTarget(there, node, tunnel, jump=bool(seen)))
+
+
+async def shown_keys(node: Node, *, timeout: float = 10.0) -> tuple[HostKey, ...]:
+    """Every kind of key that the node shows, without logging in; Unreachable when it shows none.
+
+    Through its jump hosts where it has some: those are verified and logged in to.
+    """
+    there = await asyncio.to_thread(place_of, node)
+    try:
+        async with asyncio.timeout(timeout), _through_jumps(there, node.name) as tunnel:
+            keys, error = await shown_by(LoginTarget(there, node.name, tunnel))
+    except TimeoutError:
+        keys, error = (), None
+    if keys:
+        return keys
+    raise Unreachable(
+        f"{node.address} shows no host key: {error or f'no answer within {timeout:.0f} s'}",
+        hint="is it on, and does sshd run there?",
+        node=node.name,
+    )
 
 
 @contextlib.asynccontextmanager
-async def through_jumps(
-    there: SshDestination,
-    node: str,
-    *,
-    known_hosts: Path | None = None,
-    seen: tuple[str, ...] = (),
-    keep: bool = False,
+async def _through_jumps(
+    there: SshDestination, node: str, seen: tuple[str, ...] = (), *, keep: bool = False
 ) -> AsyncIterator[asyncssh.SSHClientConnection | None]:
     """The connection to the last jump host before a server, None without any.
 
@@ -94,7 +108,10 @@ async def through_jumps(
     last: asyncssh.SSHClientConnection | None = None
     try:
         for hop in await asyncio.to_thread(_hops, there, node, seen):
-            last = await _hop(hop, node, known_hosts, last, (*seen, there.address))
+            if last is None:
+                last = await log_in(hop, node, seen=(*seen, there.address))
+            else:
+                last = await _connection(LoginTarget(hop, node, last, jump=True))
         yield last
     except BaseException:
         keep = False
@@ -117,79 +134,54 @@ def _hops(there: SshDestination, node: str, seen: tuple[str, ...]) -> list[SshDe
     return left
 
 
-async def _hop(
-    hop: SshDestination,
-    node: str,
-    known_hosts: Path | None,
-    before: asyncssh.SSHClientConnection | None,
-    seen: tuple[str, ...],
-) -> asyncssh.SSHClientConnection:
-    if before is None:
-        return await log_in(hop, node, known_hosts=known_hosts, seen=seen)
-    connection = await _connection(hop, node, known_hosts, before, jump=True)
-    connection.set_tunnel(before)
-    return connection
-
-
-async def _connection(
-    there: SshDestination,
-    node: str,
-    known_hosts: Path | None,
-    tunnel: asyncssh.SSHClientConnection | None,
-    *,
-    jump: bool,
-) -> asyncssh.SSHClientConnection:
-    known, proxy = _known(there, node, known_hosts), proxy_of(there, tunnel)
+async def _connection(target: LoginTarget) -> asyncssh.SSHClientConnection:
+    there, known, proxy = target.there, _known(target), proxy_of(target)
     # As with ssh: behind a jump host, a proxy command or under an alias loopback is no name for this machine.
-    unchecked = there.loopback_unchecked and tunnel is None and proxy is None and not there.alias
+    unchecked = there.loopback_unchecked and target.tunnel is None and proxy is None and not there.alias
     client = _Client(proxy, any_on_loopback=unchecked)
     try:
         async with keys_for(there) as keys:
             connection, _ = await asyncssh.create_connection(
-                lambda: client, there.host, client_keys=keys or None, **_options(there, known, tunnel, proxy)
+                lambda: client, there.host, client_keys=keys or None, **_options(target, known, proxy)
             )
     except TimeoutError:
         raise
     except asyncssh.HostKeyNotVerifiable as error:
-        raise key_error(there, node, client.shown, known, error, jump=jump) from error
+        raise key_error(target, client.shown, known, error) from error
     except asyncssh.PermissionDenied as error:
-        raise await _refused(there, node) from error
+        raise await _refused(target) from error
     except (OSError, ValueError, asyncssh.Error) as error:
         # A server that has no key of the kinds we ask for hangs up, or says so in words of its own.
         hung_up = isinstance(error, asyncssh.DisconnectError | ConnectionError)
-        if hung_up and known.trusted and (other := await other_kinds(there, node, known, tunnel, jump)):
+        if hung_up and known.trusted and (other := await other_kinds(target, known)):
             raise other from error
-        if isinstance(error, asyncssh.KeyExchangeFailed):
-            raise _no_way_to_talk(there, node, error, jump=jump) from error
-        raise _unreachable(there, node, error, tunnelled=tunnel is not None, proxy=proxy) from error
+        raise _unreachable(target, error, proxy) from error
+    connection.set_tunnel(target.tunnel)
     return connection
 
 
-def _known(there: SshDestination, node: str, known_hosts: Path | None) -> KnownHost:
+def _known(target: LoginTarget) -> KnownHost:
     """What is known of the server; WrongConfig when a login cannot be begun at all."""
+    there = target.there
     if not there.key_login:
         raise WrongConfig(
             f"ssh's configuration allows no login by key for {there.address}:"
             " PubkeyAuthentication no, or PreferredAuthentications without publickey",
             hint="a key is the only login that never asks: allow it there",
-            node=node,
+            node=target.node,
         )
     try:
-        return known_of(there, known_hosts)
+        return known_of(there)
     except WrongConfig as error:
-        error.node = node
+        error.node = target.node
         raise
 
 
-def _options(
-    there: SshDestination,
-    known: KnownHost,
-    tunnel: asyncssh.SSHClientConnection | None,
-    proxy: ProxyCommand | None,
-) -> dict[str, Any]:
+def _options(target: LoginTarget, known: KnownHost, proxy: ProxyCommand | None) -> dict[str, Any]:
+    there = target.there
     ciphers = both(there.ciphers, get_encryption_algs())
     return {
-        **route(there, tunnel, proxy),
+        **route(target, proxy),
         **_host_key_kinds(there, known),
         "encryption_algs": [c for c in CIPHERS if not ciphers or c in ciphers] or ciphers,
         "mac_algs": both(there.macs, get_mac_algs()) or (),
@@ -218,18 +210,11 @@ def _host_key_kinds(there: SshDestination, known: KnownHost) -> dict[str, Any]:
     return {"server_host_key_algs": allowed} if allowed else {}
 
 
-def _no_way_to_talk(there: SshDestination, node: str, error: Exception, *, jump: bool) -> Unreachable:
-    return Unreachable(
-        f"{whose(there, jump=jump)} and this console share no way to talk: {error}",
-        hint="is its sshd very old, or restricted?",
-        node=node,
-    )
-
-
-async def _refused(there: SshDestination, node: str) -> Unreachable:
+async def _refused(target: LoginTarget) -> Unreachable:
     """Which keys were offered, and which could not be: a person otherwise guesses for an hour."""
+    there, node = target.there, target.node
     held = await agent_keys(there.agent)
-    closed = [path for path in there.tried_keys if locked(path) and not holds(held, path)]
+    closed = [path for path in there.tried_keys if locked(path) and public_of(path) not in held]
     tried = [str(path) for path in there.tried_keys if not locked(path)]
     tried += [f"{len(held)} of the agent"] if held else []
     cause = f"{there.who} refused every key ({', '.join(tried) or 'there was none to try'})"
@@ -244,16 +229,15 @@ async def _refused(there: SshDestination, node: str) -> Unreachable:
     return Unreachable(cause, hint=hint, node=node)
 
 
-def _unreachable(
-    there: SshDestination, node: str, error: Exception, *, tunnelled: bool, proxy: ProxyCommand | None
-) -> Unreachable:
+def _unreachable(target: LoginTarget, error: Exception, proxy: ProxyCommand | None) -> Unreachable:
     """A sentence for each way in which there is no connection."""
-    target = f"{there.host} port {there.port}"
+    there = target.there
+    server = f"{there.host} port {there.port}"
     number = error.errno if isinstance(error, OSError) and error.errno else _number(error)
     match error:
-        case asyncssh.ChannelOpenError() if tunnelled:
+        case asyncssh.ChannelOpenError() if target.tunnel is not None:
             text = (
-                f"its jump host cannot reach {target}: {error.reason}",
+                f"its jump host cannot reach {server}: {error.reason}",
                 "is it on, and is the address right as the jump host sees it?",
             )
         case asyncssh.KeyImportError():
@@ -264,19 +248,25 @@ def _unreachable(
                 "use its address, or name it in ~/.ssh/config",
             )
         case _ if number == errno.ECONNREFUSED:
-            text = (f"{target} refused the connection", "is sshd running there, and is it that port?")
+            text = (f"{server} refused the connection", "is sshd running there, and is it that port?")
         case _ if number in _NO_ROUTE:
             text = (f"there is no route to {there.host}", "is it on, and in a network this machine reaches?")
         case _ if number == errno.ETIMEDOUT:
-            text = (f"no answer from {target}", "is it on, and is the address right?")
+            text = (f"no answer from {server}", "is it on, and is the address right?")
         case asyncssh.DisconnectError() | ConnectionError():
-            text = _ended_early(there, error, proxy)
+            text = _ended_early(target, error, proxy)
         case _:
-            text = (f"no connection to {target}: {error}", f"try: ssh {there.ssh_words}")
-    return Unreachable(text[0], hint=text[1], node=node)
+            text = (f"no connection to {server}: {error}", f"try: ssh {there.ssh_words}")
+    return Unreachable(text[0], hint=text[1], node=target.node)
 
 
-def _ended_early(there: SshDestination, error: Exception, proxy: ProxyCommand | None) -> tuple[str, str]:
+def _ended_early(target: LoginTarget, error: Exception, proxy: ProxyCommand | None) -> tuple[str, str]:
+    there = target.there
+    if isinstance(error, asyncssh.KeyExchangeFailed):
+        return (
+            f"{target.subject} and this console share no way to talk: {error}",
+            "is its sshd very old, or restricted?",
+        )
     if proxy is not None:
         proxy.end()
         words = f", and it said {proxy.last_words!r}" if proxy.last_words else ""
@@ -284,19 +274,19 @@ def _ended_early(there: SshDestination, error: Exception, proxy: ProxyCommand | 
             f"its ProxyCommand `{there.proxy[:200]}` leads to no SSH server{words}",
             f"try it by hand: ssh {there.ssh_words}",
         )
-    target, words = f"{there.host} port {there.port}", str(error)
+    server, words = f"{there.host} port {there.port}", str(error)
     if "Too many authentication failures" in words:
         return (
-            f"{target} was offered more keys than it lets anybody try: {words}",
+            f"{server} was offered more keys than it lets anybody try: {words}",
             "name the right one: IdentityFile and `IdentitiesOnly yes` in ~/.ssh/config",
         )
     if "banner" in words:
         return (
-            f"{target} sends a login banner that is not UTF-8, which cannot be read here: {words}",
+            f"{server} sends a login banner that is not UTF-8, which cannot be read here: {words}",
             "on the machine: save the file that `Banner` in sshd_config names as UTF-8, or say `Banner none`",
         )
     return (
-        f"{target} closed the connection before login: {words}",
+        f"{server} closed the connection before login: {words}",
         "is it an SSH server, and are there too many simultaneous logins (MaxStartups)?",
     )
 

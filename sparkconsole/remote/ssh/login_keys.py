@@ -140,8 +140,3 @@ def locked(path: Path) -> bool:
     except (OSError, ValueError):
         return False
     return False
-
-
-def holds(held: Sequence[bytes] | frozenset[bytes], path: Path) -> bool:
-    """The agent has the key of that file."""
-    return public_of(path) in held

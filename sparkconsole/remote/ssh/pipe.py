@@ -4,58 +4,64 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 
 import asyncssh
 
 from sparkconsole.errors import CommandFailed, Unreachable
-from sparkconsole.remote.shell import AnswerMeter, Budget, Completed, too_much
-from sparkconsole.remote.ssh.framing import ERRORS, MOST_GREETING_BYTES, Frame, endless_greeting, never_ran
+from sparkconsole.remote.shell import AnswerMeter, Completed, too_much
+from sparkconsole.remote.ssh.framing import (
+    ERRORS,
+    MOST_GREETING_BYTES,
+    OUTPUT,
+    Frame,
+    endless_greeting,
+    never_ran,
+)
 
 KEPT_STDERR_BYTES = 65536
 _END_TIMEOUT_S = 5.0
 
 
-class Connection(Protocol):
-    """What a pipe needs of the connection that it runs over."""
+def lost(node: str) -> Unreachable:
+    """The connection to a node broke."""
+    return Unreachable("the connection was lost", hint="what ran detached goes on there", node=node)
 
-    node: str
 
-    @property
-    def closed(self) -> bool:
-        """It is gone."""
-
-    def translated(self) -> AbstractContextManager[None]:
-        """What the library raises when it broke becomes Unreachable."""
-
-    def completed(
-        self, argv: Sequence[str], process: asyncssh.SSHClientProcess[bytes], out: bytes, err: bytes
-    ) -> Completed:
-        """The end of a command; Unreachable when it broke before that was seen."""
-
-    async def end(self, pid: int) -> None:
-        """Ends the process group of a command."""
+@contextlib.contextmanager
+def _translated(node: str) -> Iterator[None]:
+    """What the library raises when the connection broke becomes Unreachable."""
+    try:
+        yield
+    except TimeoutError:
+        raise
+    except (OSError, asyncssh.Error) as error:
+        raise lost(node) from error
 
 
 class SshPipe:
-    """See `remote.shell.Pipe`; with a `budget` also a whole answer."""
+    """See `remote.shell.Pipe`; `whole`: what it says is kept, as one answer.
+
+    `end` ends the process group of a command on the node.
+    """
 
     def __init__(
         self,
-        shell: Connection,
+        node: str,
+        connection: asyncssh.SSHClientConnection,
+        end: Callable[[int], Awaitable[None]],
         argv: Sequence[str],
         process: asyncssh.SSHClientProcess[bytes],
         mark: str,
-        budget: Budget | None = None,
+        whole: bool = False,
     ) -> None:
-        self._shell, self._argv, self._process = shell, tuple(argv), process
-        self._out, self._err = Frame(mark), Frame(mark, ERRORS)
-        self._rest, self._stderr = b"", bytearray()
-        self._budget, self._meter = budget, AnswerMeter(budget) if budget else None
-        self._flooded = False
+        self._node, self._connection, self._end_group = node, connection, end
+        self._argv, self._process = tuple(argv), process
         self._pid: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._out, self._err = Frame(mark, OUTPUT, self._pid), Frame(mark, ERRORS, self._pid)
+        self._rest, self._stderr = b"", bytearray()
+        self._meter = AnswerMeter() if whole else None
+        self._flooded = False
         self._errors = asyncio.create_task(self._keep_errors())
 
     async def read(self, size: int = 65536) -> bytes:
@@ -75,9 +81,7 @@ class SshPipe:
             self._process.stdin.write(data)
             await self._process.stdin.drain()
         except (BrokenPipeError, ConnectionError, asyncssh.Error) as error:
-            raise CommandFailed(
-                self._argv, None, f"it stopped reading: {error}", node=self._shell.node
-            ) from error
+            raise CommandFailed(self._argv, None, f"it stopped reading: {error}", node=self._node) from error
 
     async def close_input(self) -> None:
         """Ends standard input."""
@@ -86,13 +90,10 @@ class SshPipe:
     async def wait(self) -> Completed:
         """The end of the command; Unreachable when the connection was lost before it."""
         await self._began()
-        with self._shell.translated():
-            await self._process.wait_closed()
-            await self._errors
-        return self._shell.completed(self._argv, self._process, b"", bytes(self._stderr))
+        return await self._completed()
 
     async def answer(self, given: bytes) -> Completed:
-        """Gives it all of its input and waits for all that it says; TooMuch beyond the budget."""
+        """Gives it all of its input and waits for all that it says; TooMuch beyond what one may have."""
         with contextlib.suppress(OSError, asyncssh.Error):  # it does not read: its end says why
             self._process.stdin.write(given)
             self._process.stdin.write_eof()
@@ -101,22 +102,22 @@ class SshPipe:
             if not self._fits(chunk):
                 break
             whole += chunk
-        if self._flooded and self._budget:
+        if self._flooded:
             await self._end()
-            raise too_much(self._argv, self._budget, self._shell.node)
+            raise too_much(self._argv, self._node)
         done = await self.wait()
         return Completed(done.node, done.argv, done.status, bytes(whole), done.stderr)
 
     @property
     def ran(self) -> bool:
         """The login shell came to the command."""
-        return self._out.pid is not None
+        return self._out.begun
 
     async def kill(self) -> None:
         """Ends the command and what it started, if it still runs; its input and output end in any case."""
         runs = self._process.exit_status is None and not self._process.is_closing()
         try:
-            if runs and not self._shell.closed:
+            if runs and not self._connection.is_closed():
                 await self._end()
         finally:
             self.let_go()
@@ -135,10 +136,10 @@ class SshPipe:
         self.terminate()
         with contextlib.suppress(TimeoutError, asyncio.InvalidStateError):
             async with asyncio.timeout(_END_TIMEOUT_S):
-                await self._shell.end(await asyncio.shield(self._pid))
+                await self._end_group(await asyncio.shield(self._pid))
 
     async def _chunk(self, size: int) -> bytes:
-        with self._shell.translated():
+        with _translated(self._node):
             return await self._process.stdout.read(size)
 
     async def _began(self) -> None:
@@ -148,18 +149,21 @@ class SshPipe:
             if not chunk:
                 raise await self._never_ran()
             self._rest = self._out.feed(chunk)
-            self._note_pid(self._out)
             if self._out.foreign > MOST_GREETING_BYTES:
                 self.let_go()
-                raise endless_greeting(self._shell.node)
+                raise endless_greeting(self._node)
 
     async def _never_ran(self) -> Unreachable:
-        with self._shell.translated():
+        done = await self._completed()
+        return never_ran(self._node, done.status, self._err.last_words or self._out.last_words)
+
+    async def _completed(self) -> Completed:
+        with _translated(self._node):
             await self._process.wait_closed()
             await self._errors
-        done = self._shell.completed(self._argv, self._process, b"", b"")
-        text = self._err.last_words or self._out.last_words
-        return never_ran(self._shell.node, done.status, text)
+        if self._process.returncode is None and self._connection.is_closed():
+            raise lost(self._node)
+        return Completed(self._node, self._argv, self._process.returncode, b"", bytes(self._stderr))
 
     def _fits(self, chunk: bytes) -> bool:
         """Counts what is kept of a whole answer."""
@@ -172,14 +176,8 @@ class SshPipe:
         with contextlib.suppress(OSError, asyncssh.Error):
             while chunk := await self._process.stderr.read(65536):
                 own = self._err.feed(chunk)
-                self._note_pid(self._err)
                 if not self._fits(own):
                     self._process.stdout.feed_eof()
                 self._stderr += own
                 if self._meter is None:
                     del self._stderr[:-KEPT_STDERR_BYTES]
-
-    def _note_pid(self, frame: Frame) -> None:
-        """The command's process number, by whichever output says it first."""
-        if frame.pid is not None and not self._pid.done():
-            self._pid.set_result(frame.pid)

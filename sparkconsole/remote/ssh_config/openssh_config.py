@@ -141,7 +141,8 @@ def _listed(words: str) -> tuple[str, ...]:
 def _at_home(path: Path, home: Path) -> Path:
     """With a HOME of its own, what ssh puts below the login's home is below that."""
     own = Path.home()
-    return own / path.relative_to(home) if own != home and path.is_relative_to(home) else path
+    elsewhere = path.is_relative_to(home) and not path.is_relative_to(own)
+    return own / path.relative_to(home) if elsewhere else path
 
 
 def agent_socket(word: str) -> str:

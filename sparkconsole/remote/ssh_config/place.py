@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fnmatch
+import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +11,12 @@ from pathlib import Path
 from sparkconsole.config.bounded_read import expanded, is_file
 
 SSH_PORT = 22
+USUAL_KNOWN = {
+    "userknownhostsfile": ("~/.ssh/known_hosts", "~/.ssh/known_hosts2"),
+    "globalknownhostsfile": ("/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2"),
+}
+"""Where OpenSSH looks when nobody named a file."""
+_CONFIGS = (Path("~/.ssh/config"), Path("/etc/ssh/ssh_config"))
 DEFAULT_KEYS = ("id_rsa", "id_ecdsa", "id_ecdsa_sk", "id_ed25519", "id_ed25519_sk")
 """Where OpenSSH's client looks in ~/.ssh when nobody named a key, in its order."""
 
@@ -118,3 +126,25 @@ def listed_files(value: str) -> tuple[str, ...]:
 def paths(words: Sequence[str]) -> tuple[Path, ...]:
     """Files that a configuration names; none for `none`."""
     return tuple(expanded(word) for word in words if word.lower() != "none")
+
+
+def is_a_host(name: str) -> bool:
+    """Some `Host` line of OpenSSH's configuration names it, or a name service does; nobody is called."""
+    return any(_named(name, path) for path in _CONFIGS) or _resolves(name)
+
+
+def _named(name: str, path: Path) -> bool:
+    """`Host *` is no name of anybody's."""
+    try:
+        lines = path.expanduser().read_text(encoding="utf-8", errors="replace").splitlines()
+    except (OSError, RuntimeError):
+        return False
+    patterns = [p for line in lines if line.strip().lower().startswith("host ") for p in line.split()[1:]]
+    return any(p.strip("*?") and fnmatch.fnmatch(name, p) for p in patterns)
+
+
+def _resolves(name: str) -> bool:
+    try:
+        return bool(socket.getaddrinfo(name, 22, type=socket.SOCK_STREAM))
+    except (OSError, UnicodeError):
+        return False

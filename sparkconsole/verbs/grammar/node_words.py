@@ -11,7 +11,7 @@ from sparkconsole.errors import WrongUsage
 from sparkconsole.model.cluster import Cluster, login_words
 from sparkconsole.model.image.build import host_list
 from sparkconsole.model.text.alike import nearest
-from sparkconsole.remote.ssh_config.hosts import is_a_host
+from sparkconsole.remote.ssh_config.place import is_a_host
 
 if TYPE_CHECKING:
     from sparkconsole.verbs.grammar.registry import Request

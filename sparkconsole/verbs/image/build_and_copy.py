@@ -25,7 +25,7 @@ from sparkconsole.model.work.job import Job, JobKind, Run
 from sparkconsole.model.work.news import Report
 from sparkconsole.model.work.plan import Plan
 from sparkconsole.model.work.tier import Tier
-from sparkconsole.remote.transfer.ends import site as ask_site
+from sparkconsole.remote.node.site import copy_site
 from sparkconsole.verbs.grammar.bounds import checked_spec, image_name
 from sparkconsole.verbs.grammar.node_words import receiver_words
 from sparkconsole.verbs.grammar.record import require_done
@@ -169,7 +169,7 @@ async def _build_action(
             return built
         return await _copy_built(session, built, ways, report, parallel=parallel)
 
-    site = seen.site if seen else await ask_site(await fleet.shell(node))
+    site = seen.site if seen else await copy_site(await fleet.shell(node))
     images = building.built(fleet, spec, node, site, str(job.details["dated"]), folder)
     return PlannedAction(shown, execute, (*images, *copy_steps.arrivals(found, images[0].image, fleet.fresh)))
 

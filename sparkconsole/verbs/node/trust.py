@@ -72,7 +72,7 @@ def _pretended(pretend: Pretend, nodes: Sequence[Node]) -> dict[Step, Callable[[
 
 def _step(node: Node, keys: Sequence[HostKey]) -> Step:
     """The step that stores exactly the keys that it shows."""
-    from sparkconsole.remote.host_keys.trust import entries, trust_file
+    from sparkconsole.remote.host_keys.known_hosts import entries, trust_file
 
     shown = ", ".join(f"{key.kind} {key.fingerprint}" for key in keys)
     sentence = f"trust {node.name} ({node.address}): {shown}"
@@ -95,8 +95,8 @@ def _asked(session: Session, names: Sequence[str]) -> tuple[Node, ...]:
 
 async def _shown_by(nodes: Sequence[Node]) -> tuple[dict[str, Sequence[HostKey]], dict[str, SparkError]]:
     """The keys that machines show, and the errors of those that show none. This machine needs no key."""
-    from sparkconsole.remote.host_keys.trust import shown_keys
-    from sparkconsole.remote.local import is_local
+    from sparkconsole.remote.connect import is_local
+    from sparkconsole.remote.ssh.login import shown_keys
 
     async def ask(node: Node) -> Sequence[HostKey] | SparkError:
         if is_local(node):
@@ -117,7 +117,7 @@ def _fresh(node: Node, shown: Sequence[HostKey]) -> tuple[HostKey, ...]:
     ChangedHostKey when the machine is known and shows another key, of whatever kind: only a person at the
     machine can tell a new installation from an attack.
     """
-    from sparkconsole.remote.host_keys.trust import KeyTrust, entry_name, key_trust, known_keys
+    from sparkconsole.remote.host_keys.known_hosts import KeyTrust, entry_name, key_trust, known_keys
 
     how = {key: key_trust(node, key) for key in shown}
     changed = [key for key in shown if how[key] is KeyTrust.CHANGED]
@@ -133,7 +133,7 @@ def _fresh(node: Node, shown: Sequence[HostKey]) -> tuple[HostKey, ...]:
 
 def _store(node: Node, keys: Sequence[HostKey]) -> None:
     """Stores exactly what was shown, and reads back that it is trusted."""
-    from sparkconsole.remote.host_keys import trust as hostkeys
+    from sparkconsole.remote.host_keys import known_hosts as hostkeys
 
     path = hostkeys.trust(node, keys)
     if any(hostkeys.key_trust(node, key) is not hostkeys.KeyTrust.TRUSTED for key in keys):

@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 import threading
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import asyncssh
@@ -28,11 +29,11 @@ class ProxyCommand:
         self.socket, theirs = socket.socketpair()
         self.last_words = ""
         """The last line that it said to a person, once it has ended."""
-        self._said = tempfile.TemporaryFile()  # noqa: SIM115 - as long as it runs
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - as long as it runs
         with theirs:
             self._process = subprocess.Popen(
                 ("/bin/sh", "-c", f"exec {line}"),
-                stdin=theirs.fileno(), stdout=theirs.fileno(), stderr=self._said, start_new_session=True,
+                stdin=theirs.fileno(), stdout=theirs.fileno(), stderr=self._errors, start_new_session=True,
             )  # fmt: skip
         # Nobody asks for its status: a thread takes it, so that nothing of it is left in the process list.
         threading.Thread(target=self._process.wait, daemon=True).start()
@@ -42,22 +43,37 @@ class ProxyCommand:
         with contextlib.suppress(OSError):
             os.killpg(self._process.pid, signal.SIGTERM)
         self.socket.close()
-        if not self._said.closed:
-            self._said.seek(max(0, self._said.seek(0, os.SEEK_END) - 1000))
-            lines = self._said.read().decode("utf-8", "replace").strip().splitlines()
+        if not self._errors.closed:
+            self._errors.seek(max(0, self._errors.seek(0, os.SEEK_END) - 1000))
+            lines = self._errors.read().decode("utf-8", "replace").strip().splitlines()
             self.last_words = lines[-1][:200] if lines else ""
-            self._said.close()
+            self._errors.close()
 
 
-def proxy_of(there: SshDestination, tunnel: asyncssh.SSHClientConnection | None) -> ProxyCommand | None:
+@dataclass(frozen=True, slots=True)
+class LoginTarget:
+    """One server on the way to a node: the node itself, or with `jump` a jump host before it."""
+
+    there: SshDestination
+    node: str
+    tunnel: asyncssh.SSHClientConnection | None = None
+    """Through the jump host before it."""
+    jump: bool = False
+
+    @property
+    def subject(self) -> str:
+        """The server in a sentence about the node."""
+        return f"its jump host {self.there.address}" if self.jump else "it"
+
+
+def proxy_of(target: LoginTarget) -> ProxyCommand | None:
     """The ProxyCommand, started, where the way begins with one."""
-    return ProxyCommand(there.proxy) if there.proxy and tunnel is None else None
+    return ProxyCommand(target.there.proxy) if target.there.proxy and target.tunnel is None else None
 
 
-def route(
-    there: SshDestination, tunnel: asyncssh.SSHClientConnection | None, proxy: ProxyCommand | None
-) -> dict[str, Any]:
+def route(target: LoginTarget, proxy: ProxyCommand | None) -> dict[str, Any]:
     """Port, tunnel, proxy, family, own address and key exchange, as options of asyncssh."""
+    there, tunnel = target.there, target.tunnel
     ways: dict[str, Any] = {"port": there.port, "config": None}
     if tunnel is not None:
         ways["tunnel"] = tunnel

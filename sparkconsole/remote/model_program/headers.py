@@ -1,8 +1,4 @@
-"""Runs on a node, fed over standard input to `python3 -`: a model's files and what their headers say.
-Python 3.8 or newer, its standard library only.
-
-Only the first bytes of each safetensors file are read, never a weight. One JSON object is printed.
-"""
+"""A model's files and what their headers say; only the first bytes of each are read, never a weight."""
 
 from __future__ import annotations
 
@@ -10,35 +6,22 @@ import json
 import os
 import re
 import struct
-import sys
 from typing import Any
+
+from sparkconsole.remote.model_program.looking import place, revision_of
 
 MOST_HEADER = 100_000_000
 """The format's own limit."""
 
 
-def folder_of(model: str) -> tuple[str, str]:
-    """The model's folder: a path as it is, or the snapshot of the login's Hugging Face cache."""
-    home = os.path.expanduser("~")
-    cache = os.environ.get("HF_HOME") or os.path.join(home, ".cache/huggingface")
-    hub = os.environ.get("HF_HUB_CACHE") or os.path.join(cache, "hub")
-    path = re.sub(r"^/root/\.cache/huggingface/hub(?=/)", hub, model)
-    path = re.sub(r"^/root/\.cache/huggingface(?=/)", cache, path)
-    path = re.sub(r"^/root(?=/\.cache/)", home, os.path.expanduser(path))
+def snapshot_of(model: str) -> tuple[str, str]:
+    """The model's folder and revision: a path as it is, or the snapshot of the login's cache."""
+    root, folder = place(model.rstrip("/"))
+    path = root if folder == "." else model
     if os.path.isdir(path):
         return path, ""
-    root = os.path.join(hub, "models--" + model.strip("/").replace("/", "--"))
-    snapshots = os.path.join(root, "snapshots")
-    if not os.path.isdir(snapshots):
-        return "", ""
-    found = sorted(os.listdir(snapshots), key=lambda n: os.stat(os.path.join(snapshots, n)).st_mtime)
-    try:
-        with open(os.path.join(root, "refs/main")) as file:
-            ref = file.read().strip()
-    except OSError:
-        ref = ""
-    revision = ref if ref in found else (found or [""])[-1]
-    return (os.path.join(snapshots, revision), revision) if revision else ("", "")
+    revision = revision_of(os.path.join(root, folder), "")
+    return (os.path.join(root, folder, "snapshots", revision), revision) if revision else ("", "")
 
 
 def loaded(path: str, name: str) -> dict[str, Any]:
@@ -81,7 +64,7 @@ def wanted(path: str, weight_map: dict[str, str] | None) -> list[str]:
     return [n for n in there if not n.startswith("consolidated")] or there
 
 
-def look(path: str, revision: str) -> dict[str, Any]:
+def weights_of(path: str, revision: str) -> dict[str, Any]:
     """Everything about a model that is there."""
     index = loaded(path, "model.safetensors.index.json")
     files: list[list[Any]] = []
@@ -93,9 +76,9 @@ def look(path: str, revision: str) -> dict[str, Any]:
         except OSError as error:
             tensors, problem, size = {}, error.strerror or "unreadable", 0
         files.append([name, size, problem])
-        for tensor, said in tensors.items():
-            key = (alike(tensor), said["dtype"])
-            first, last = said["data_offsets"]
+        for tensor, shape in tensors.items():
+            key = (alike(tensor), shape["dtype"])
+            first, last = shape["data_offsets"]
             sums[key] = sums.get(key, 0) + last - first
     other = [n for n in os.listdir(path) if n.endswith((".bin", ".gguf", ".pt"))]
     return {
@@ -109,18 +92,14 @@ def look(path: str, revision: str) -> dict[str, Any]:
     }
 
 
-def main() -> None:
-    """Says it."""
-    path, revision = folder_of(sys.argv[2])
+def headers(model: str) -> dict[str, Any]:
+    """All of it, and the memory of the machine that would hold it."""
+    path, revision = snapshot_of(model)
     try:
-        told: dict[str, Any] = look(path, revision) if path else {}
+        found: dict[str, Any] = weights_of(path, revision) if path else {}
     except OSError as error:
-        told = {"error": f"{error.filename or path}: {error.strerror}"}
+        found = {"error": f"{error.filename or path}: {error.strerror}"}
     with open("/proc/meminfo") as file:
-        told["meminfo"] = file.read()
-    told["gpu"] = os.path.exists("/proc/driver/nvidia") or os.path.exists("/dev/nvidia0")
-    sys.stdout.write(json.dumps(told) + "\n")
-
-
-if __name__ == "__main__":
-    main()
+        found["meminfo"] = file.read()
+    found["gpu"] = os.path.exists("/proc/driver/nvidia") or os.path.exists("/dev/nvidia0")
+    return found

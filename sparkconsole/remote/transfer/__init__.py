@@ -1,1 +1,0 @@
-"""What a copy asks of its two ends, whatever is copied."""
