@@ -129,7 +129,8 @@ async def test_the_form_shows_vllms_own_command() -> None:
         assert (
             "docker exec vllm_node vllm bench serve --backend vllm --base-url http://127.0.0.1:8888 " in text
         )
-        assert view._command()[0].endswith("--num-prompts 64 --seed 0 --max-concurrency 8 --goodput ttft:500")
+        command = view.preview().text()
+        assert command.endswith("--num-prompts 64 --seed 0 --max-concurrency 8 --goodput ttft:500")
         assert view.form.words()[-2:] == ("--goodput", "ttft:500")
         view.form.fill({"request_rate": "fast"})
         assert "! request rate is no number" in await drawn(pilot)

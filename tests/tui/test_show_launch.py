@@ -9,6 +9,7 @@ from rich.text import Text
 
 from sparkconsole.errors import Refused, SparkError
 from sparkconsole.fleet.store import NodeState, Reachability
+from sparkconsole.model.checks import Finding, Severity
 from sparkconsole.model.docker import Container
 from sparkconsole.model.launch.spec import LABEL_LAUNCH, Backend, LaunchSpec
 from sparkconsole.model.work.news import News, Remark, StepBegan, StepEnded
@@ -223,10 +224,8 @@ def test_nothing_to_do_is_said_as_what_it_is() -> None:
     assert show.explained(other, now) is other
 
 
-def finding(
-    check: str, severity: str, node_: str = "", sentence: str = "s", remedy: str = ""
-) -> dict[str, str]:
-    return {"check": check, "severity": severity, "node": node_, "sentence": sentence, "remedy": remedy}
+def finding(check: str, severity: str, node_: str = "", sentence: str = "s", remedy: str = "") -> Finding:
+    return Finding(check, Severity(severity), node_, sentence, remedy)
 
 
 def test_what_is_wrong_comes_first_with_what_to_do() -> None:

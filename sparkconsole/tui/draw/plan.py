@@ -75,3 +75,8 @@ def brief(argv: Sequence[str]) -> str:
 def _word(word: str) -> str:
     lines = word.strip().count("\n") + 1
     return f"‹{lines} lines›" if lines > SHORT else shlex.quote(word)
+
+
+def short_command(argv: Sequence[str]) -> str:
+    """The command in one line; a script of many lines as `sh -c …` and its arguments."""
+    return shlex.join(["…" if "\n" in word.strip() else word for word in argv]).replace("'…'", "…")

@@ -7,13 +7,23 @@ from collections.abc import Callable
 from textual.timer import Timer
 from textual.widgets import Input
 
+from sparkconsole.errors import SparkError
+from sparkconsole.tui.draw.preview import CommandPreview
+from sparkconsole.tui.keyboard.keys import Key
 from sparkconsole.tui.view import View
 from sparkconsole.tui.widgets.form import Form
+
+NEXT_FIELD = Key("form.next", "tab", "field", "Go to the next field.", display="tab", act="app.focus_next")
 
 
 class FormView(View):
     """Whatever is typed is sampled at once."""
 
+    DEFAULT_CSS = """
+    FormView .pane { border: round $frame; border-title-color: $title; padding: 0 1; }
+    FormView .pane:focus, FormView .pane:focus-within { border: round $frame-focus; }
+    FormView Form FormLine Label { width: 12; }
+    """
     _settling: Timer | None = None
 
     @property
@@ -36,6 +46,25 @@ class FormView(View):
         if self._settling is not None:
             self._settling.stop()
         self._settling = self.set_timer(seconds, then)
+
+    def commands(self) -> CommandPreview:
+        """What the form would run; SparkError where something in it cannot be."""
+        return CommandPreview()
+
+    def preview(self) -> CommandPreview:
+        """The same, or what is wrong."""
+        try:
+            return self.commands()
+        except SparkError as error:
+            return CommandPreview(wrong=f"{error.cause}{' — ' + error.hint if error.hint else ''}")
+
+    def action_copy_command(self) -> None:
+        """`y`"""
+        preview = self.preview()
+        if preview.wrong or not preview.text():
+            self.warn(preview.wrong or "there is no command yet")
+        else:
+            self.to_clipboard(preview.text(), "the command")
 
     def peel(self) -> bool:
         """Esc leaves a field, so that letters are keys again; then the form that was brought back."""

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from rich.text import Text
 from textual import work
 from textual.app import ComposeResult
 
 from sparkconsole.errors import SparkError
-from sparkconsole.model.checks import Severity
+from sparkconsole.model.checks import BY_ID, Severity
 from sparkconsole.model.work.answer import Answer
 from sparkconsole.tui.draw.columns import Column
-from sparkconsole.tui.draw.folding import folded
+from sparkconsole.tui.draw.folding import error_lines, folded
 from sparkconsole.tui.keyboard.keys import Key
 from sparkconsole.tui.view import View
 from sparkconsole.tui.views.doctor import show
-from sparkconsole.tui.views.doctor.show_findings import CheckRow, findings_of, grouped, keys_of, reached
+from sparkconsole.tui.views.doctor.show_findings import CheckRow, grouped, keys_of, reached
+from sparkconsole.tui.views.findings import findings_of
 from sparkconsole.tui.widgets.grid import SheetTable
 from sparkconsole.tui.widgets.panel import Panel
 from sparkconsole.tui.widgets.styled_text import StyledText
@@ -59,7 +58,6 @@ class DoctorView(View):
         self._of: tuple[str, ...] = ()
         self._rows: dict[str, CheckRow] = {}
         self._columns: tuple[Column, ...] = ()
-        self._drawn: tuple[Any, ...] = ()
 
     def compose_body(self) -> ComposeResult:
         """The grid above, the evidence below."""
@@ -85,21 +83,15 @@ class DoctorView(View):
         if (others or self._fixes_done() != self._after) and not self._asking:
             self._after = self._fixes_done()
             self._ask()
-        drawn = self._seen()
-        if drawn != self._drawn:
-            self._drawn = drawn
+        nodes, table = tuple(self.console.store.nodes), self.table
+        answered = (self._answer, self._wrong, self._asking, self._ignored)
+        if self.is_new(*answered, table.size, table.cursor_key, self.size, nodes):
             self._draw()
-
-    def _seen(self) -> tuple[Any, ...]:
-        asked = (self._answer, self._wrong, self._asking, self._ignored)
-        return (*asked, self.table.size, self.table.cursor_key, self.size, tuple(self.console.store.nodes))
 
     def _fixes_done(self) -> int:
         """How often remedies were carried out: what was found before may be gone."""
-        tasks = self.console.work.tasks if self.console.work else ()
-        return sum(
-            task.words[:1] == ("doctor",) and "--fix" in task.words and not task.running for task in tasks
-        )
+        fixes = [task for task in self.tasks if task.words[:1] == ("doctor",) and "--fix" in task.words]
+        return sum(not task.running for task in fixes)
 
     def _ask(self) -> None:
         """Nothing can be asked before the session is open."""
@@ -109,10 +101,9 @@ class DoctorView(View):
 
     @work(group="check", exclusive=True, exit_on_error=False)
     async def _look(self) -> None:
-        asked, work = tuple(self.console.store.nodes), self.console.work
-        assert work is not None  # noqa: S101 - `_ask` looked
+        asked = tuple(self.console.store.nodes)
         try:
-            self._answer, self._wrong = await work.answer(("doctor",)), None
+            self._answer, self._wrong = await self.ask("doctor"), None
         except SparkError as error:
             self._wrong = error
         finally:
@@ -155,7 +146,8 @@ class DoctorView(View):
         rows = tuple(self._rows.values())
         if self._wrong is not None and not self._asking:
             panel.head("doctor", f"could not ask at {self._when}")
-            pane.show(_error(self._wrong, width, older=bool(rows)))
+            older = [Text("What stands above is what was found before.", "$muted")] if rows else []
+            pane.show([*error_lines(self._wrong, width), *older])
             return
         note = self._loading() if self._asking else f"{show.verdict(rows)} · asked {self._when}"
         panel.head(show.title(self.row.check) if self.row else "doctor", note)
@@ -165,7 +157,8 @@ class DoctorView(View):
         """Where there is room, also why it is checked."""
         if not self.has_class("-tall"):
             return show.evidence(row, width)
-        why = [Text(line, "$muted") for line in folded(show.WHY.get(row.check, ""), width)]
+        known = BY_ID.get(row.check)
+        why = [Text(line, "$muted") for line in folded(known.why if known else "", width)]
         return [*why, Text(), *show.evidence(row, width)]
 
     def on_sheet_table_row_highlighted(self, event: SheetTable.RowHighlighted) -> None:
@@ -234,15 +227,5 @@ class DoctorView(View):
         if not self._rows:
             self.notify("nothing was found yet", timeout=3)
             return
-        session = self.console.session
-        name = session.cluster.name if session else ""
-        heading = f"sparkconsole doctor · {name} · asked {self._when}"
+        heading = f"sparkconsole doctor · {self.cluster.name} · asked {self._when}"
         self.to_clipboard(show.report(tuple(self._rows.values()), heading), "the report")
-
-
-def _error(error: SparkError, width: int, *, older: bool) -> list[Text]:
-    """Why nothing could be asked, and what to do."""
-    parts = folded(f"{error.node} {error.cause}".strip(), width - 2)
-    lines = [Text(f"✖ {line}", "$node-lost") for line in parts]
-    lines += [Text(f"→ {line}", "bold") for line in folded(error.hint, width - 2)]
-    return [*lines, *([Text("What stands above is what was found before.", "$muted")] if older else [])]

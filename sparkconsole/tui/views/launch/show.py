@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -16,9 +15,11 @@ from sparkconsole.fleet.store import NodeState, Reachability
 from sparkconsole.model.launch.spec import Backend, LaunchSpec, recalled
 from sparkconsole.model.text.units import UNKNOWN, gib
 from sparkconsole.model.work.plan import Plan, Step
+from sparkconsole.tui.draw.bars import named
 from sparkconsole.tui.draw.columns import Column, TableRow
-from sparkconsole.tui.draw.folding import folded
+from sparkconsole.tui.draw.folding import error_lines, folded
 from sparkconsole.tui.draw.frame import filled, plain, styled
+from sparkconsole.tui.draw.plan import short_command
 from sparkconsole.tui.views.launch.show_checks import few
 
 PAGES = ("nodes", "network", "container", "review")
@@ -97,7 +98,7 @@ def status_lines(now: ClusterStatus, count: int, width: int) -> list[Text]:
         case ClusterCondition.UNKNOWN if not count:
             return [styled("No nodes yet. Add one:  : node add NAME ADDRESS", "$node-warn")]
         case ClusterCondition.UNKNOWN if now.wrong:
-            names = ", ".join(now.wrong[:3]) + (" …" if len(now.wrong) > 3 else "")
+            names = named(now.wrong)
             return [styled(f"· nothing runs on the nodes that answer; unknown: {names}", "$node-warn")]
         case ClusterCondition.UNKNOWN:
             return [styled("… asking the nodes what runs", "$muted")]
@@ -278,27 +279,17 @@ def _step_lines(number: int, step: Step, named: int, width: int) -> list[Text]:
     room = width - line.cell_len
     if width < 100:
         line.append_text(filled(styled(step.sentence), room))
-        below = f"{'':{named + 5}}$ {plain(command(step))}"
+        below = f"{'':{named + 5}}$ {plain(short_command(step.argv))}"
         return [line, filled(Text(below, "$muted"), width)]
     line.append_text(filled(styled(step.sentence), 48))
     line.append("  ")
-    line.append_text(filled(Text(plain(command(step)), "$muted"), room - 50))
+    line.append_text(filled(Text(plain(short_command(step.argv)), "$muted"), room - 50))
     return [line]
-
-
-def command(step: Step) -> str:
-    """The command without the script that it carries along."""
-    argv = step.argv
-    if argv[:2] == ("sh", "-c") and len(argv) > 3:
-        return shlex.join(("sh", "-c", "…", *argv[3:])).replace("'…'", "…", 1)
-    return shlex.join(argv)
 
 
 def refused_lines(error: SparkError, width: int) -> list[Text]:
     """Why there is no plan, and what to do."""
-    where = f"{error.node}: " if error.node else ""
-    lines = [Text(line, "$node-lost") for line in folded(f"✖ {where}{error.cause}", width)]
-    lines += [Text(line, "$node-warn") for line in folded(f"→ {error.hint}", width)] if error.hint else []
+    lines = error_lines(error, width)
     if key := _key_for(error):
         lines.append(Text(key, "$key"))
     return lines
