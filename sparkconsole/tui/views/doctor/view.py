@@ -9,7 +9,6 @@ from textual.app import ComposeResult
 from sparkconsole.errors import SparkError
 from sparkconsole.model.checks import BY_ID, Severity
 from sparkconsole.model.work.answer import Answer
-from sparkconsole.tui.draw.columns import Column
 from sparkconsole.tui.draw.folding import error_lines, folded
 from sparkconsole.tui.keyboard.keys import Key
 from sparkconsole.tui.view import View
@@ -57,7 +56,6 @@ class DoctorView(View):
         self._after = 0
         self._of: tuple[str, ...] = ()
         self._rows: dict[str, CheckRow] = {}
-        self._columns: tuple[Column, ...] = ()
 
     def compose_body(self) -> ComposeResult:
         """The grid above, the evidence below."""
@@ -120,8 +118,7 @@ class DoctorView(View):
         rows = sorted(grouped(findings_of(data), nodes, self._ignored), key=lambda row: not row.problems)
         self._rows = {row.check: row for row in rows}
         columns = show.columns(tuple(nodes), max(self.table.size.width - 1, 40))
-        if columns != self._columns:
-            self._columns = columns
+        if columns != self.table.columns:
             self.table.lay_columns(columns)
         self.table.empty = "" if self._wrong or not self.console.store.nodes else self._loading()
         self.table.show(show.table_row(row, columns) for row in rows)

@@ -14,7 +14,6 @@ from textual.events import DescendantFocus
 from sparkconsole.errors import SparkError, WrongUsage
 from sparkconsole.model.image.history import undated
 from sparkconsole.model.work.job import JobKind
-from sparkconsole.tui.draw.columns import Column
 from sparkconsole.tui.draw.preview import CommandPreview, preview_lines
 from sparkconsole.tui.keyboard.keys import Key
 from sparkconsole.tui.views.form_view import NEXT_FIELD, FormView
@@ -23,7 +22,7 @@ from sparkconsole.tui.views.images import show_work as image_work
 from sparkconsole.tui.views.images.panes import BuildPane, CopyPane, ImageWorkPane, Targets
 from sparkconsole.tui.widgets.grid import SheetTable
 from sparkconsole.tui.widgets.log_view import LogView
-from sparkconsole.tui.widgets.styled_text import StyledText
+from sparkconsole.tui.widgets.styled_text import StyledText, frame_title
 from sparkconsole.tui.work import Task
 from sparkconsole.verbs.grammar.dispatch import understand
 
@@ -71,7 +70,6 @@ class ImagesView(FormView):
 
     def __init__(self) -> None:
         super().__init__()
-        self._columns: tuple[Column, ...] = ()
         self._rows: dict[str, show.ImageRow] = {}
         self._kind = JobKind.BUILD
         self._planned = CommandPreview()
@@ -166,8 +164,7 @@ class ImagesView(FormView):
         nodes = self.node_states
         names, width = tuple(n.name for n in nodes), self.matrix.size.width - 2
         columns = show.columns(names, max(width, 30))
-        if columns != self._columns:
-            self._columns = columns
+        if columns != self.matrix.columns:
             self.matrix.lay_columns(columns)
         rows = show.image_rows(nodes, self.cluster.image)
         self._rows = {row.tag: row for row in rows}
@@ -193,7 +190,7 @@ class ImagesView(FormView):
         pane.form.offer("from_", [n.name for n in nodes])
         amount = image_work.copy_amount(row, pane.targets.chosen)
         title = f"copy {row.name} · {amount}" if row and not pane.showing else "copy"
-        pane.border_title = title.replace("[", r"\[")
+        pane.border_title = frame_title(title)
         self.set_class(pane.showing and not self.build.showing, "-copying")
         self.set_class(pane.showing and self.build.showing, "-both")
         for each in (self.build, pane):
@@ -215,11 +212,8 @@ class ImagesView(FormView):
         pane = self.query_one("#preview", StyledText)
         width, height = max(20, self.size.width - 2), 6 if self.has_class("-tall") else 3
         preview = self.preview()
-        if self.asking:
-            lines = [Text("asking the nodes for the plan …", "$muted")]
-        else:
-            lines = preview_lines(preview, width, height)
-        pane.show(lines)
+        asking = [Text("asking the nodes for the plan …", "$muted")] if self.asking else None
+        pane.show(asking or preview_lines(preview, width, height))
         copying = self._kind is JobKind.COPY and not self.copy_to.showing
         if copying and preview.words and preview.words != self._planned.words:
             self.settle(SETTLED_S, self._plan_copy)

@@ -104,10 +104,10 @@ def status_lines(now: ClusterStatus, count: int, width: int) -> list[Text]:
             return [styled("… asking the nodes what runs", "$muted")]
         case ClusterCondition.COMPLETE:
             text = f"● {now.container} runs on {_of(now, count)}{_how(now)}"
-            return [_fitting(text, "R restart…  D stop…  5: serve a model", width, "$node-up")]
-    text, keys = f"! {now.container} is half-running, on {_of(now, count)}", "F repair…  R restart…  D stop…"
+            return [_fitting(text, "R restart…  D down…  5: serve a model", width, "$node-up")]
+    text, keys = f"! {now.container} is half-running, on {_of(now, count)}", "F repair…  R restart…  D down…"
     if now.state is ClusterCondition.UNSURE:
-        text, keys = f"? {now.container} runs on the {_of(now, count)} that answer", "R restart…  D stop…"
+        text, keys = f"? {now.container} runs on the {_of(now, count)} that answer", "R restart…  D down…"
     first = _fitting(text + _how(now), keys, width, "$node-warn")
     return [first, styled(f"  {'; '.join(now.wrong)}", "$node-warn")]
 

@@ -29,6 +29,7 @@ from sparkconsole.tui.views.launch.pages import (
     ProgressBoard,
     ReviewPage,
 )
+from sparkconsole.tui.views.node_keys import RESTART, STOP
 from sparkconsole.tui.widgets.form import Form
 from sparkconsole.tui.widgets.log_view import LogView
 from sparkconsole.tui.widgets.styled_text import StyledText
@@ -57,8 +58,8 @@ class LaunchView(LaunchActions):
         Key("fabric.test", "t", "try fabric", shown=False),
         Key("launch.copy", "y", "copy script", "Copy the words as a script."),
         Key("launch.repair", "F", "repair…", "Start again what is missing of what half runs.", changes=True),
-        Key("node.restart", "R", "restart…", changes=True),
-        Key("stop", "D", "stop…", changes=True),
+        RESTART,
+        STOP,
         Key(
             "launch.cancel", "X", "stop it…", "Stop the launch; what it started is taken back.", changes=True
         ),

@@ -114,16 +114,16 @@ def recent(runs: Iterable[Mapping[str, Any]], most: int = 12) -> tuple[Offer, ..
     """Starts of the journal, newest first, each once; what is no longer in the grammar is left out."""
     found: dict[tuple[str, ...], Offer] = {}
     for run in runs:
-        said = tuple(run.get("words", ()))
-        if not is_start(said) or said in found or len(found) == most:
+        start = tuple(run.get("words", ()))
+        if not is_start(start) or start in found or len(found) == most:
             continue
         try:
-            values = values_of(said)
+            values = values_of(start)
         except SparkError:
             continue
-        rest = shlex.join(w for w in said[1:] if w != values["model"])
+        rest = shlex.join(w for w in start[1:] if w != values["model"])
         detail = f"{run.get('state', '')}  {rest}".strip()
-        found[said] = Offer(str(values["model"]), detail, values, "recent")
+        found[start] = Offer(str(values["model"]), detail, values, "recent")
     return tuple(found.values())
 
 
