@@ -89,7 +89,7 @@ class ServerPhase(StrEnum):
     NONE = "not running"
     LOADING = "loading"
     READY = "ready"
-    WEDGED = "wedged"
+    WEDGED = "stuck"
     FAILED = "failed"
     UNKNOWN = "unknown"
 

@@ -120,7 +120,7 @@ async def test_a_capital_plans_what_can_be_mended() -> None:
             pilot, lambda t: "F sudo -n ip link set dev enp1s0f1np1 mtu 9000" in t
         )  # what it would run
         await pilot.press("F")
-        text = await seen(pilot, lambda t: "mend what the doctor found" in t)
+        text = await seen(pilot, lambda t: "fix what the doctor found" in t)
         assert "sudo -n ip link set dev enp1s0f1np1 mtu 9000" in text
         assert isinstance(app.screen, Confirm)
         app.screen.dismiss(True)
@@ -153,7 +153,7 @@ async def test_enter_explains_and_y_copies_all_of_it() -> None:
         await drawn(pilot)
         await pilot.press("y")
         assert "look at its power" in app.clipboard
-        assert "1 failed · 1 to look at" in app.clipboard
+        assert "1 failed · 1 warning" in app.clipboard
         await pilot.press("enter")
         await pilot.pause()
         assert isinstance(app.screen, AnswerSheet)

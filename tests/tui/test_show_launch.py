@@ -58,8 +58,8 @@ def test_all_running_and_joined_is_complete() -> None:
     ("second", "told"),
     [
         (node("b"), "b: no container"),
-        (node("b", container("exited")), "b: its container ended"),
-        (node("b", container(), ray_alive=False), "b: Ray does not have it"),
+        (node("b", container("exited")), "b: container exited"),
+        (node("b", container(), ray_alive=False), "b: not in the Ray cluster"),
     ],
 )
 def test_half_running_says_which_node_and_why_and_offers_repair(second: NodeState, told: str) -> None:
@@ -75,7 +75,7 @@ def test_half_running_says_which_node_and_why_and_offers_repair(second: NodeStat
     ("second", "told"),
     [
         (node("b", container(), reach=Reachability.LOST, reason="no route"), "b is unknown: no route"),
-        (NodeState("b", reach=Reachability.UP), "b has not said yet"),
+        (NodeState("b", reach=Reachability.UP), "b: not queried yet"),
         (
             NodeState("b", reach=Reachability.UP, docker_error="docker did not answer"),
             "b is unknown: docker did not answer",
@@ -138,7 +138,7 @@ def test_nodes_stand_in_their_order_with_their_part() -> None:
     cells = [str(c) for c in rows[1].cells]
     assert cells[2:4] == ["worker", "✖ lost: [/x]"]
     assert str(rows[0].cells[5]) == "10.0.0.1"
-    assert str(show.node_rows([node("b"), node("a")], {}, solo=True)[1].cells[2]) == "not used"
+    assert str(show.node_rows([node("b"), node("a")], {}, solo=True)[1].cells[2]) == "unused"
 
 
 def test_a_lost_node_is_told_with_what_to_do() -> None:
@@ -219,7 +219,7 @@ def test_a_refusal_says_why_what_to_do_and_which_key() -> None:
 def test_nothing_to_do_is_said_as_what_it_is() -> None:
     now = show.cluster_status([node("a", container(), ray_alive=True)], "vllm_node")
     told = show.explained(SparkError("launch has nothing to do"), now)
-    assert "runs already" in told.cause
+    assert "already running" in told.cause
     other = SparkError("boom")
     assert show.explained(other, now) is other
 
@@ -288,7 +288,7 @@ def test_a_failure_stands_at_the_stage_that_was_not_passed_and_first_on_the_boar
     after = board(Remark("running", "b"), Remark("failed: it died", "b"), Remark("removed: it died", "b"))[
         "b"
     ]
-    assert after.why == "it died; taken back"
+    assert after.why == "it died; removed"
 
 
 def test_a_failed_step_tells_its_detail_and_a_lost_node_is_unknown() -> None:

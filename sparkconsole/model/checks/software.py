@@ -65,7 +65,7 @@ def known_bad(evidence: ClusterEvidence) -> Iterator[Finding]:
     found = [f for n, (look, _) in deep.items() for f in _met(evidence, n, look)]
     yield from found
     if not found:
-        yield Finding("known bad", Severity.OK, "", f"none of {len(evidence.rules)} known-bad combinations")
+        yield Finding("known bad", Severity.OK, "", f"none of {len(evidence.rules)} bad version combinations")
 
 
 def _met(evidence: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:

@@ -78,5 +78,7 @@ def _word(word: str) -> str:
 
 
 def short_command(argv: Sequence[str]) -> str:
-    """The command in one line; a script of many lines as `sh -c …` and its arguments."""
-    return shlex.join(["…" if "\n" in word.strip() else word for word in argv]).replace("'…'", "…")
+    """The command in one line; a script of many lines, or with arguments, as `sh -c …` and its arguments."""
+    script = 2 if tuple(argv[:2]) == ("sh", "-c") and len(argv) > 3 else -1
+    words = ["…" if at == script or "\n" in word.strip() else word for at, word in enumerate(argv)]
+    return shlex.join(words).replace("'…'", "…")

@@ -94,7 +94,7 @@ async def doctor(
         return action
     answer = _answer(evidence, findings, skewed=skew)
     if fix:
-        left = "nothing that was found can be mended safely by itself"
+        left = "no finding has a fix that is safe to run"
         return Answer(answer.data, (*answer.parts, left), answer.exit_code)
     return answer
 
@@ -153,4 +153,4 @@ def _skew_sheet(rows: Sequence[SkewRow]) -> Sheet:
 
 def _fixable(findings: Sequence[Finding]) -> tuple[str, ...]:
     count = len(fixable(findings))
-    return (f"{count} of it can be mended: sparkconsole doctor --fix",) if count else ()
+    return (f"{count} of these can be fixed: sparkconsole doctor --fix",) if count else ()

@@ -20,7 +20,7 @@ from sparkconsole.verbs.grammar.session import PlannedAction, Session
 
 Again = Callable[[], Awaitable[tuple[tuple[Finding, ...], Answer]]]
 """Looks again: what is found now, and the answer that says so."""
-TITLE = "mend what the doctor found"
+TITLE = "fix what the doctor found"
 
 
 def fixable(findings: Sequence[Finding]) -> tuple[Finding, ...]:
@@ -84,7 +84,7 @@ def _step(number: int, finding: Finding) -> Step:
         node=finding.node,
         sentence=finding.fix.sentence,
         argv=finding.fix.argv,
-        verify=Verification(f"{finding.check} is mended", proof) if proof else None,
+        verify=Verification(f"{finding.check} is fixed", proof) if proof else None,
         timeout_s=300,
     )
 

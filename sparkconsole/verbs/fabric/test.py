@@ -201,7 +201,7 @@ def _summary(done: FabricTest, verdict: Severity) -> str:
     tools = ", ".join(sorted({r.tool for r in done.rates}))
     least = f"{min(sums):.0f} Gb/s{' or more' if len(sums) > 1 else ''}" if sums else ""
     carried = f"{least} by {tools}, all rails of {many} of neighbours" if sums else ""
-    values = {Severity.OK: "the fabric is as it should be", Severity.WARN: "the fabric works, with warnings"}
+    values = {Severity.OK: "the fabric is healthy", Severity.WARN: "the fabric works, with warnings"}
     return ": ".join(filter(None, (values.get(verdict, "the fabric would not carry a cluster"), carried)))
 
 

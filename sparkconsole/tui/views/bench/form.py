@@ -18,15 +18,15 @@ LONG = ("dataset_path", "extra")
 LABELS = {
     "num_prompts": "prompts", "max_concurrency": "concurrency", "request_rate": "rate req/s",
     "input_len": "tokens in", "output_len": "tokens out", "dataset_name": "dataset",
-    "dataset_path": "dataset file", "extra": "extra args",
+    "dataset_path": "dataset file", "extra": "extra flags",
 }  # fmt: skip
 HINTS = {
-    "max_concurrency": "all at once",
-    "request_rate": "all at once",
+    "max_concurrency": "unlimited",
+    "request_rate": "unlimited",
     "input_len": "default",
     "output_len": "default",
     "dataset_path": "a path in the container, for sharegpt and custom",
-    "extra": "words for vllm bench serve, byte for byte: --goodput ttft:500",
+    "extra": "extra vllm bench serve flags, passed unchanged: --goodput ttft:500",
 }
 CHOICES = {
     "num_prompts": ("16", "64", "100", "256", "1000"),

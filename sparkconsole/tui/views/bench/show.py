@@ -21,11 +21,11 @@ from sparkconsole.tui.draw.frame import plain
 from sparkconsole.tui.work import Task, TaskState
 
 HOW = {
-    ServerPhase.READY: "^j measures the served model with these settings; tab goes through the fields.",
-    ServerPhase.LOADING: "The model is still loading; it can be measured once it is ready (5 shows how far).",
-    ServerPhase.UNKNOWN: "Not known yet whether a model is served (r looks again).",
+    ServerPhase.READY: "^j benchmarks the served model with these settings; tab moves through the fields.",
+    ServerPhase.LOADING: "The model is still loading; 5 shows the progress.",
+    ServerPhase.UNKNOWN: "Unknown yet whether a model is served; r refreshes.",
 }
-NOTHING = "No model answers, so there is nothing to measure. 5 serves one."
+NOTHING = "No server answers, so there is nothing to benchmark. 5 serves a model."
 """The empty state says what to press."""
 
 
@@ -34,7 +34,7 @@ def progress_text(done: float | None, total: float | None, elapsed_s: float | No
     share = done / total if done is not None and total else None
     text = Text(no_wrap=True, end="")
     text.append_text(work_bar(share, max(0, min(40, width - 34))))
-    counted = f"{done:.0f}/{total:.0f}" if done is not None and total else "no request has ended yet"
+    counted = f"{done:.0f}/{total:.0f}" if done is not None and total else "no request finished yet"
     text.append(f" {counted}", "bold")
     text.append(f"  {stopwatch(elapsed_s)}")
     if share and elapsed_s and share < 1:
@@ -170,4 +170,4 @@ def remarks(task: Task, width: int) -> list[Text]:
 def spread_lines(values: Sequence[float], width: int, height: int) -> list[Text]:
     """The histogram; where vLLM did not say what each request took, that."""
     lines = histogram(values, width, height)
-    return lines or [Text("this vLLM did not say what each request took", "$muted", no_wrap=True, end="")]
+    return lines or [Text("this vLLM reports no latency per request", "$muted", no_wrap=True, end="")]

@@ -1,4 +1,4 @@
-"""The bench view: what to measure, the numbers as they come, the result and how it spreads, what was kept."""
+"""The bench view: the benchmark to run, its numbers as they come, its result, and those of earlier runs."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ class BenchView(FormView):
         Key("bench.run", "ctrl+j", "run", changes=True, display="^j"),
         Key("runs.stop", "X", "stop…", changes=True),
         Key("bench.form", "e", "form", "Show the form, or the run and its result."),
-        Key("bench.compare", "c", "compare", "Compare the two that space marked."),
+        Key("bench.compare", "c", "compare", "Compare the two marked results."),
         Key("bench.save", "ctrl+s", "save", "Save the shown result as a JSON file.", display="^s"),
         Key("bench.copy", "y", "copy cmd", "Copy the exact command.", act="copy_command"),
-        Key("bench.log", "l", "log", "Show all that the newest benchmark printed."),
+        Key("bench.log", "l", "log", "Show the whole output of the newest benchmark."),
     )
     DEFAULT_CSS = """
     BenchView .pane { height: auto; }
@@ -89,7 +89,7 @@ class BenchView(FormView):
     def compose_body(self) -> ComposeResult:
         """Form, numbers, chart, distributions, output and history."""
         with Vertical(id="bench-spec", classes="pane") as panel:
-            panel.border_title = "what to measure"
+            panel.border_title = "benchmark"
             yield Form(
                 "bench run",
                 filling.FIELDS,
@@ -112,7 +112,7 @@ class BenchView(FormView):
         """Titles that stay."""
         super().on_mount()
         self.query_one("#bench-log").border_title = "output"
-        self.query_one("#bench-kept").border_title = "kept · space marks two, c compares, enter shows"
+        self.query_one("#bench-kept").border_title = "results · space marks two, c compares, enter shows"
 
     def on_screen_resume(self) -> None:
         """Another console may have kept something meanwhile."""
@@ -128,7 +128,7 @@ class BenchView(FormView):
         try:
             answer = await self.ask("bench", "list")
         except SparkError as error:
-            self.query_one("#bench-kept").border_title = frame_title(f"kept · {error.cause}")
+            self.query_one("#bench-kept").border_title = frame_title(f"results · {error.cause}")
             return
         self._kept = tuple(answer.data["benches"])
         self.query_one(KeptBenches).offer(self._kept)
@@ -222,10 +222,10 @@ class BenchView(FormView):
             more = show.remarks(task, width) if task and self._shown is None else []
             pane.show([*show.result_lines(result, width), *more])
         elif task is not None and self._failed(task):
-            pane.border_title = "✖ the benchmark failed"
+            pane.border_title = "✖ benchmark failed"
             pane.show(show.remarks(task, width))
         else:
-            pane.border_title = "nothing measured yet"
+            pane.border_title = "no result yet"
             how = show.HOW.get(self.console.store.server.phase, show.NOTHING)
             pane.show([Text(line) for line in folded(how, width)])
 
@@ -264,7 +264,7 @@ class BenchView(FormView):
         """The form gives way only on a short screen, and only to something."""
         gave_way = self.has_class("-short") and (self.has_class("-running") or self.has_class("-done"))
         if key_id == "bench.form" and not gave_way:
-            return "the form is shown already"
+            return "the form is already shown"
         return super().idle(key_id)
 
     def action_bench_run(self) -> None:
@@ -274,7 +274,7 @@ class BenchView(FormView):
         if wrong:
             self.warn(wrong)
         elif task is not None and task.running:
-            self.warn("a benchmark runs already; X stops it")
+            self.warn("a benchmark is already running; X stops it")
         else:
             self._shown = None
             self.set_focus(None)
@@ -285,14 +285,14 @@ class BenchView(FormView):
         load = self.console.store.server.load
         busy = (load.running or 0) + (load.waiting or 0) if load else 0
         if busy:
-            self.warn(f"{busy} request{'s' * (busy != 1)} of others are being answered")
+            self.warn(f"{busy} other request{'s' * (busy != 1)} in progress")
         self.console.say(words, asking=bool(busy))
 
     def action_runs_stop(self) -> None:
         """`X`"""
         task = self.run_under_way()
         if task is None or not task.running or not task.run_id:
-            self.warn("no benchmark of this console runs")
+            self.warn("no benchmark is running in this console")
         else:
             self.console.say(("runs", "stop", task.run_id))
 
@@ -314,7 +314,7 @@ class BenchView(FormView):
         """`l`"""
         task = self.run_under_way()
         if task is None:
-            self.warn("no benchmark ran in this console; :runs show ID --output has older ones")
+            self.warn("no benchmark was run in this console; :runs show ID --output shows older ones")
         else:
             self.console.show_task(task)
 
@@ -323,13 +323,13 @@ class BenchView(FormView):
         task = self.run_under_way()
         kept = self._shown or (task.answer.data if task and task.answer else None)
         if not kept or not kept.get("result"):
-            self.warn("there is no result yet")
+            self.warn("no result yet")
             return
         name = kept.get("id") or (task.run_id if task and self._shown is None else "") or "bench"
         path = state_folder() / "results" / f"{name}.json"
         try:
             write_private(path, json.dumps(dict(kept), indent=1) + "\n")
         except OSError as error:
-            self.warn(f"it could not be written: {error.strerror}: {error.filename}")
+            self.warn(f"could not save {error.filename}: {error.strerror}")
             return
         self.notify(f"saved as {path}", timeout=8, markup=False)

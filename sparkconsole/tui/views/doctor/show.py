@@ -17,16 +17,16 @@ from sparkconsole.tui.views.doctor.show_findings import MARK_OF, CheckRow, Mark
 from sparkconsole.tui.views.findings import tally
 
 TITLES = {
-    "reachable": "answers", "docker": "docker usable", "gpu": "GPU visible", "fabric": "fabric network",
-    "subnet": "one subnet", "mtu": "MTU agrees", "image": "image the same", "cache": "model cache",
-    "ports": "ports free", "memory": "memory free", "disk": "disk free", "clock": "clocks agree",
-    "kernel": "kernels agree", "driver": "drivers agree", "firmware": "NIC firmware",
-    "known bad": "known-bad sets", "power": "shut down well", "pace": "pace as before",
-    "reboot": "no reboot due", "speed": "link speed", "address": "addresses", "reach": "nodes reachable",
-    "route": "routes", "mtu path": "whole frames", "image fits": "image fits",
-    "versions": "versions agree", "ray": "Ray complete", "settings": "variables fit",
-    "engine": "ranks alike", "model": "model whole", "exposed": "nothing exposed",
-    "swap": "nothing swapped",
+    "reachable": "SSH reachable", "docker": "Docker usable", "gpu": "GPU visible", "fabric": "fabric network",
+    "subnet": "one subnet", "mtu": "same MTU", "image": "same image", "cache": "model cache",
+    "ports": "ports free", "memory": "memory free", "disk": "disk free", "clock": "clocks in sync",
+    "kernel": "same kernel", "driver": "same driver", "firmware": "NIC firmware",
+    "known bad": "no bad versions", "power": "clean shutdown", "pace": "token rate",
+    "reboot": "no reboot pending", "speed": "link speed", "address": "addresses", "reach": "fabric reachable",
+    "route": "routes", "mtu path": "full-size frames", "image fits": "image fits",
+    "versions": "same versions", "ray": "Ray complete", "settings": "variables match",
+    "engine": "same rank flags", "model": "model complete", "exposed": "nothing exposed",
+    "swap": "no swapping",
 }  # fmt: skip
 STYLES = {
     Mark.OK: "$node-up",
@@ -114,7 +114,7 @@ def evidence(row: CheckRow, width: int) -> list[Text]:
         lines += hung("→ ", "$muted", plain(finding.remedy), width, "bold")
         lines += hung("F ", "$muted", shlex.join(finding.fix.argv), width, "$muted") if finding.fix else []
     if row.unasked:
-        lines += hung("· ", "$muted", f"{named(row.unasked, NAMED)} could not be asked", width, "$muted")
+        lines += hung("· ", "$muted", f"no answer from {named(row.unasked, NAMED)}", width, "$muted")
     for each in joined_findings(_fine(row)):
         lines += hung("✔ ", "$node-up", _sentence(each.finding, each.nodes), width)
     return lines
@@ -141,12 +141,12 @@ def explained(row: CheckRow) -> Answer:
         (MARK_OF[f.severity].value, f.node or "all", f.sentence, f.remedy)
         for f in (*row.problems, *_fine(row))
     ]
-    cells += [(Mark.UNKNOWN.value, node, "could not be asked", "") for node in row.unasked]
+    cells += [(Mark.UNKNOWN.value, node, "no answer", "") for node in row.unasked]
     known = BY_ID.get(row.check)
-    parts: list[Sheet | str] = [f"{known.question} {known.why}", f"looked at: {known.needs}"] if known else []
+    parts: list[Sheet | str] = [f"{known.question} {known.why}", f"based on: {known.needs}"] if known else []
     parts.append(Sheet.of(("", "node", "what was found", "what to do"), cells))
     if row.ignored:
-        parts.append("ignored in this session; i takes that back")
+        parts.append("ignored in this session; i undoes that")
     return Answer({}, tuple(parts))
 
 

@@ -19,7 +19,7 @@ from sparkconsole.tui.widgets.grid import SheetTable
 from sparkconsole.tui.widgets.panel import Panel
 from sparkconsole.tui.widgets.styled_text import StyledText
 
-NO_NODES = ("There is nothing to check: no nodes yet.", "Add one with  : node add NAME ADDRESS")
+NO_NODES = ("No nodes to check yet.", "Add one with  :node add NAME ADDRESS")
 
 
 class DoctorView(View):
@@ -29,13 +29,13 @@ class DoctorView(View):
     AUTO_FOCUS = "#checks"
     KEYS = (
         Key(
-            "doctor.explain", "enter", "explain", "Say why it is checked and all that was found.", display="⏎"
+            "doctor.explain", "enter", "explain", "Show why this is checked, and every finding.", display="⏎"
         ),
-        Key("doctor.ask", "r", "run again", "Ask every node again."),
-        Key("doctor.fix", "F", "mend…", "Plan the remedies that are safe, and ask first.", changes=True),
+        Key("doctor.ask", "r", "run again", "Run every check again."),
+        Key("doctor.fix", "F", "fix…", "Plan the safe fixes, and ask first.", changes=True),
         Key("doctor.next", "n", "next", "Go to the next problem."),
-        Key("doctor.ignore", "i", "ignore", "Put the problem aside for this session, or not any more."),
-        Key("doctor.copy", "y", "copy report", "Copy everything that was found, as text."),
+        Key("doctor.ignore", "i", "ignore", "Ignore the problem in this session, or stop ignoring it."),
+        Key("doctor.copy", "y", "copy report", "Copy the whole report as text."),
     )
     DEFAULT_CSS = """
     DoctorView #checks { height: 1fr; }
@@ -130,7 +130,7 @@ class DoctorView(View):
 
     def _loading(self) -> str:
         count = len(self.console.store.nodes)
-        return f"asking {count} node{'s' * (count != 1)} …"
+        return f"checking {count} node{'s' * (count != 1)} …"
 
     def _draw_evidence(self) -> None:
         panel = self.query_one("#evidence", Panel)
@@ -142,11 +142,11 @@ class DoctorView(View):
             return
         rows = tuple(self._rows.values())
         if self._wrong is not None and not self._asking:
-            panel.head("doctor", f"could not ask at {self._when}")
-            older = [Text("What stands above is what was found before.", "$muted")] if rows else []
+            panel.head("doctor", f"failed at {self._when}")
+            older = [Text("The findings above are from the last run.", "$muted")] if rows else []
             pane.show([*error_lines(self._wrong, width), *older])
             return
-        note = self._loading() if self._asking else f"{show.verdict(rows)} · asked {self._when}"
+        note = self._loading() if self._asking else f"{show.verdict(rows)} · checked {self._when}"
         panel.head(show.title(self.row.check) if self.row else "doctor", note)
         pane.show(self._evidence(self.row, width) if self.row else [])
 
@@ -182,7 +182,7 @@ class DoctorView(View):
         if self.console.watching is not None:
             self.console.watching.refresh()
         if self._asking:
-            self.notify("the nodes are being asked", timeout=2)
+            self.notify("the checks are running", timeout=2)
         else:
             self._ask()
             self.sample()
@@ -197,9 +197,9 @@ class DoctorView(View):
         """`n`"""
         before = self.table.cursor_key
         if not self._go_to_problem():
-            self.notify("no problem was found" if self._rows else "nothing was asked yet", timeout=3)
+            self.notify("no problem found" if self._rows else "nothing was checked yet", timeout=3)
         elif self.table.cursor_key == before:
-            self.notify("there is no other problem", timeout=3)
+            self.notify("no other problem", timeout=3)
 
     def _go_to_problem(self) -> bool:
         """From the cursor on, and round; False when there is none."""
@@ -213,7 +213,7 @@ class DoctorView(View):
     def action_doctor_ignore(self) -> None:
         """`i`"""
         if self.row is None or not self.row.problems:
-            self.notify("there is nothing wrong here to ignore", timeout=3)
+            self.notify("no problem here to ignore", timeout=3)
             return
         keys = keys_of(self.row)
         self._ignored = self._ignored - keys if self.row.ignored else self._ignored | keys
@@ -222,7 +222,7 @@ class DoctorView(View):
     def action_doctor_copy(self) -> None:
         """`y`"""
         if not self._rows:
-            self.notify("nothing was found yet", timeout=3)
+            self.notify("nothing was checked yet", timeout=3)
             return
-        heading = f"sparkconsole doctor · {self.cluster.name} · asked {self._when}"
+        heading = f"sparkconsole doctor · {self.cluster.name} · checked {self._when}"
         self.to_clipboard(show.report(tuple(self._rows.values()), heading), "the report")

@@ -33,18 +33,18 @@ BUILD_FIELDS = (
     "copy_to", "no_cache", "copy_parallel", "full_log", "least_free", "network", "build_arg",
 )  # fmt: skip
 BUILD_LABELS = {
-    "vllm_ref": "vllm ref", "triton_ref": "triton", "build_jobs": "jobs", "rebuild_deps": "deps again",
-    "rebuild_vllm": "vllm again", "copy_to": "copy to", "copy_parallel": "in parallel",
-    "no_cache": "no cache", "full_log": "full log", "least_free": "GB free", "build_arg": "build args",
+    "vllm_ref": "vLLM ref", "triton_ref": "triton", "build_jobs": "jobs", "rebuild_deps": "rebuild deps",
+    "rebuild_vllm": "rebuild vLLM", "copy_to": "copy to", "copy_parallel": "in parallel",
+    "no_cache": "no cache", "full_log": "full log", "least_free": "min free GB", "build_arg": "build args",
 }  # fmt: skip
 BUILD_HINTS = {
-    "on": "the head", "copy_to": "none", "network": "usual", "least_free": "usual",
+    "on": "the head", "copy_to": "none", "network": "default", "least_free": "default",
     "build_arg": "KEY=VALUE …",
 }  # fmt: skip
 LONG = ("recipe", "tag", "vllm_ref", "build_arg")
 """Fields that get a whole line."""
 COPY_FIELDS = ("from_", "parallel", "through_console")
-COPY_LABELS = {"through_console": "via here"}
+COPY_LABELS = {"through_console": "through this computer"}
 
 
 class ImageWorkPane(WorkPane):
@@ -85,7 +85,7 @@ class ImageWorkPane(WorkPane):
         lines = self.progress(width)
         if self.shown.error is not None and not self.shown.running:
             lines = [*error_lines(self.shown.error, width), *lines]
-        pane.show(lines or [Text("starts …", "$muted")])
+        pane.show(lines or [Text("starting …", "$muted")])
 
 
 class BuildPane(ImageWorkPane):
@@ -125,10 +125,10 @@ class CopyPane(ImageWorkPane):
 
     KIND = JobKind.COPY
     DEFAULT_CSS = """
-    CopyPane Form { grid-size: 2; height: 2; max-height: 2; grid-gutter: 0 1; }
+    CopyPane Form { grid-size: 2; height: 3; max-height: 3; grid-gutter: 0 1; }
     CopyPane Form FormLine Label { width: 9; }
     CopyPane FormLine.-long { column-span: 2; }
-    CopyPane Form FormLine.-long Label { width: 9; }
+    CopyPane Form FormLine.-through_console Label { width: 22; }
     CopyPane .progress { height: 1fr; }
     CopyPane LogView { max-height: 30%; }
     """
@@ -138,7 +138,7 @@ class CopyPane(ImageWorkPane):
         self.border_title = "copy"
         yield Targets()
         yield Form(
-            "image copy", COPY_FIELDS, labels=COPY_LABELS, hints={"from_": "the head"}, long=("from_",)
+            "image copy", COPY_FIELDS, labels=COPY_LABELS, hints={"from_": "the head"}, long=COPY_FIELDS
         )
         yield StyledText(classes="progress")
         yield LogView(LineRing())
@@ -197,7 +197,7 @@ class Targets(SheetTable):
         columns = (
             Column("pick", "", width=3),
             Column("node", "NODE", min=6, max=24),
-            Column("stands", "STANDS", min=6, grow=True),
+            Column("status", "STATUS", min=6, grow=True),
         )
         super().__init__(columns, header=False, empty="no other node")
         self._offered: tuple[show.Target, ...] = ()

@@ -39,7 +39,7 @@ class Cell(StrEnum):
 
 MEANINGS = {
     Cell.SAME: "same",
-    Cell.OTHER: "another content",
+    Cell.OTHER: "different content",
     Cell.MISSING: "missing",
     Cell.UNKNOWN: "unknown",
 }
@@ -195,7 +195,7 @@ def legend(row: ImageRow, *, advice: bool = True) -> Text:
     lacks = any(row.nodes(cell) for cell in (Cell.OTHER, Cell.MISSING))
     if not parts:
         count = len(row.cells)
-        text = f"the same on all {count} nodes" if count > 1 else f"on {plain(row.where)}"
+        text = f"same on all {count} nodes" if count > 1 else f"on {plain(row.where)}"
         parts = [Text(f"{Cell.SAME.value} {text}", _STYLES[Cell.SAME])]
     if advice and not row.nodes(Cell.UNKNOWN):
         parts.append(Text("C copies it there" if lacks else "4 ^j launches it", "$key"))
@@ -207,13 +207,13 @@ def matrix_state(nodes: Sequence[NodeState]) -> str:
     lost = [n for n in nodes if n.reach is Reachability.LOST]
     asked = [n for n in nodes if n.reach is Reachability.UP and n.images is not None]
     if not nodes:
-        return "No nodes yet. Add one:  : node add NAME ADDRESS"
+        return "No nodes yet. Add one with  :node add NAME ADDRESS"
     if not asked and len(lost) < len(nodes):
         return "Asking the nodes for their images …"
     if not asked:
-        return "No node can be asked for its images."
+        return "No node answers, so its images are unknown."
     some = "" if len(asked) == len(nodes) else f" ({len(asked)} asked)"
-    return f"No images yet: B builds one, as the form below says.{some}"
+    return f"No images yet: B builds one with the form below.{some}"
 
 
 def lost_line(nodes: Sequence[NodeState]) -> Text | None:
@@ -242,7 +242,7 @@ def details(row: ImageRow, now: datetime) -> Answer:
     where = [(n, f"{c.value} {MEANINGS[c]}", ids.get(n)) for n, c in row.cells.items()]
     labels = sorted(image.labels.items())
     layers = [(number, digest) for number, digest in enumerate(image.layers, 1)]
-    sheets = [Sheet.of(("", "image"), facts), Sheet.of(("node", "stands", "the engine's own id"), where)]
+    sheets = [Sheet.of(("", "image"), facts), Sheet.of(("node", "status", "engine id"), where)]
     sheets += [Sheet.of(("label", "value"), labels)] if labels else []
     return Answer({}, (*sheets, Sheet.of(("layer", "digest"), layers)))
 

@@ -22,7 +22,7 @@ from sparkconsole.tui.draw.folding import folded
 from sparkconsole.tui.draw.frame import filled, fitting, joined, plain, styled
 from sparkconsole.tui.draw.plan import short_command
 from sparkconsole.tui.draw.preview import CommandPreview
-from sparkconsole.tui.views.images.show import Cell, ImageRow
+from sparkconsole.tui.views.images.show import MEANINGS, Cell, ImageRow
 from sparkconsole.verbs.grammar.bounds import checked_spec
 
 MARKS = {"running": "▶", "done": "✔", "failed": "✖", "unknown": "?", "cancelled": "○", "": "○"}
@@ -95,15 +95,7 @@ def _target(row: ImageRow | None, node: NodeState) -> Target:
     if row is None:
         return Target(node.name, "", open=True, wanted=False)
     cell = row.cells.get(node.name, Cell.UNKNOWN)
-    return Target(node.name, HAS[cell], True, cell in (Cell.OTHER, Cell.MISSING), cell.value)
-
-
-HAS = {
-    Cell.SAME: "has it",
-    Cell.OTHER: "has another",
-    Cell.MISSING: "lacks it",
-    Cell.UNKNOWN: "not asked yet",
-}
+    return Target(node.name, MEANINGS[cell], True, cell in (Cell.OTHER, Cell.MISSING), cell.value)
 
 
 def copy_amount(row: ImageRow | None, chosen: Sequence[str]) -> str:
@@ -156,7 +148,7 @@ def _planned(plan: Plan | None) -> Iterable[CopyLine]:
         if match := _PROBLEM.fullmatch(note):
             yield CopyLine(match["host"], "failed", match["why"])
         elif match := _SAME.fullmatch(note):
-            yield CopyLine(match["host"], "done", "had it already")
+            yield CopyLine(match["host"], "done", "already there")
     for step in plan.steps if plan else ():
         if step.id.startswith("copy-"):
             yield CopyLine(step.id.removeprefix("copy-"))
@@ -201,7 +193,8 @@ def _copy_line(line: CopyLine, named: int, width: int) -> Text:
     if line.state == "done":
         return _all(head, styled(f"done {line.why}".strip(), "$node-up"), room)
     if advance is None:
-        return _all(head, Text("waiting" if not line.state else plain(line.why) or "starts", "$muted"), room)
+        text = (plain(line.why) or "starting") if line.state else "waiting"
+        return _all(head, Text(text, "$muted"), room)
     if "registers" in line.why:
         return _all(head, styled(f"sent; {line.why}", "$muted"), room)
     return _all(head, _travelling(advance, room), room)

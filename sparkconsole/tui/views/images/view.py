@@ -41,12 +41,12 @@ class ImagesView(FormView):
         Key("image.build", "B", "build…", changes=True),
         Key("image.copy", "C", "copy…", changes=True),
         Key("image.prune", "P", "prune…", changes=True),
-        Key("runs.stop", "X", "stop…", "Stop the build or copy under way.", changes=True),
+        Key("runs.stop", "X", "stop…", "Stop the running build or copy.", changes=True),
         Key("image.rollback", "K", "roll back…", changes=True),
         NEXT_FIELD,
         Key("images.copy-command", "y", "copy cmd", "Copy the command shown below.", act="copy_command"),
         Key("images.form", "e", "form", "Show the form, or the work that it started."),
-        Key("images.all", "a", "all", "Choose every node to copy to, or none.", shown=False),
+        Key("images.all", "a", "all", "Select every node to copy to, or none.", shown=False),
     )
     DEFAULT_CSS = """
     ImagesView #images { height: 1fr; min-height: 6; padding: 0; }
@@ -227,7 +227,7 @@ class ImagesView(FormView):
                 return
             self._planned = image_work.plan_preview(words, await self.console.work.plan(words))
         except WrongUsage as error:
-            self._planned = CommandPreview(words, wrong=f"{error.cause}: every node chosen has it")
+            self._planned = CommandPreview(words, wrong=f"{error.cause}: every chosen node has the image")
         except SparkError as error:
             self._planned = CommandPreview(words, wrong=f"{error.node} {error.cause} → {error.hint}")
         self.sample()
@@ -277,13 +277,13 @@ class ImagesView(FormView):
     def idle(self, key_id: str) -> str:
         """Most keys are about the image under the cursor."""
         if key_id in ("images.details", "images.difference") and self.row is None:
-            return "there is no image here yet"
+            return "no image yet"
         if key_id == "images.form" and not (self.build.shown or self.copy_to.shown):
-            return "the forms are shown; nothing was started here yet"
+            return "nothing was started in this console yet"
         if key_id == "images.all" and self.copy_to.showing:
-            return "a copy is shown; e shows whom the next one may go to"
+            return "a copy is shown; e shows the form"
         if key_id == "runs.stop" and not self._under_way():
-            return "no build and no copy of this console is under way"
+            return "no build or copy is running in this console"
         return super().idle(key_id)
 
     def _under_way(self) -> list[Task]:

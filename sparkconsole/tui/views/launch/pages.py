@@ -41,17 +41,17 @@ CONTAINER_FIELDS = (
     "master_port", "timeout",
 )  # fmt: skip
 LABELS = {
-    "eth_if": "ethernet", "ib_if": "rdma", "nccl_debug": "nccl log", "gate": "fabric gate",
-    "ray_num_gpus": "ray GPUs", "ray_num_cpus": "ray CPUs", "ray_port": "ray port",
-    "dashboard_port": "dashboard", "master_port": "master port", "timeout": "ready in s",
+    "eth_if": "Ethernet", "ib_if": "RDMA", "nccl_debug": "NCCL log", "gate": "fabric gate",
+    "ray_num_gpus": "Ray GPUs", "ray_num_cpus": "Ray CPUs", "ray_port": "Ray port",
+    "dashboard_port": "dashboard", "master_port": "master port", "timeout": "timeout (s)",
 }  # fmt: skip
 HINTS = {
     "eth_if": "detected on each node",
     "ib_if": "detected on each node",
-    "nccl_debug": "quiet",
-    "env": "NAME=VALUE …, or NAME: its value from here",
-    "volume": "/data:/data …; $HOME and ~ are the node's",
-    "ray_num_gpus": "what it sees",
+    "nccl_debug": "off",
+    "env": "NAME=VALUE …, or NAME to pass yours",
+    "volume": "/data:/data …; $HOME and ~ are expanded on the node",
+    "ray_num_gpus": "detected",
     "ray_num_cpus": "all",
     "ray_port": "6379",
     "dashboard_port": "8265",
@@ -79,7 +79,7 @@ class NodesPage(Vertical):
         """The nodes, the backend, and how other nodes are said."""
         self.border_title = "nodes · the first is the head"
         yield SheetTable(show.NODE_COLUMNS, empty="no nodes yet", id="launch-nodes")
-        yield Form("launch", ("backend",), labels={"backend": "joined by"}, long=("backend",))
+        yield Form("launch", ("backend",), long=("backend",))
         yield StyledText(classes="note")
 
     def draw(self, nodes: Sequence[NodeState], found: Mapping[str, Mapping[str, Any]], backend: str) -> None:
@@ -110,7 +110,7 @@ class NetworkPage(Vertical):
         table, note = self.query_one(SheetTable), self.query_one(".note", StyledText)
         width = max(30, self.size.width - 2)
         if isinstance(looked, SparkError):
-            table.empty = "not known"
+            table.empty = "unknown"
             table.show(())
             note.show(show.refused_lines(looked, width))
         elif looked is not None:
@@ -141,9 +141,9 @@ class ContainerPage(Vertical):
         form.hint("name", container)
         wanted = str(form.values.get("tag") or tag)
         row = next((r for r in image_rows(nodes) if full_name(r.tag) == full_name(wanted)), None)
-        missing = Text(f"○ {wanted} is on no node that was asked", "$node-warn")
+        missing = Text("○ not on any node that answered", "$node-warn")
         where = legend(row, advice=False) if row else missing
-        also = Text(f"docker run also gets, from VLLM_SPARK_EXTRA_DOCKER_ARGS: {extra}", "$muted")
+        also = Text(f"extra docker run args, from VLLM_SPARK_EXTRA_DOCKER_ARGS: {extra}", "$muted")
         note = self.query_one(".note", StyledText)
         note.show([Text(f"{wanted}: ", "bold").append_text(where), *([also] if extra else [])])
 
@@ -196,7 +196,7 @@ class ProgressBoard(WorkPane):
     def compose(self) -> ComposeResult:
         """Nodes above, output below."""
         with Vertical(id="join", classes="pane"):
-            yield SheetTable(board.COLUMNS, empty="the first step begins …", id="join-table")
+            yield SheetTable(board.COLUMNS, empty="starting …", id="join-table")
             yield StyledText(classes="note")
         log = LogView(LineRing(), id="join-log", classes="pane")
         log.border_title = "output"
@@ -217,12 +217,12 @@ class ProgressBoard(WorkPane):
         fit(self.query_one(SheetTable), board.board_rows(lines))
         panel = self.query_one("#join")
         panel.border_title = frame_title(task.title)
-        panel.border_subtitle = "X stops it and takes it back" if task.running else "esc: back to the pages"
+        panel.border_subtitle = "X cancels and cleans up" if task.running else "esc: back to the form"
         first = board.summary(lines, running=task.running, failed=failed)
         first.append(f"  {hms(task.elapsed_s)}", "$muted")
         more = error_lines(task.error, max(30, panel.size.width)) if task.error and failed else []
         if task.state is TaskState.DONE:
-            more = [Text("next: 5 serves a model · esc goes back to the pages", "$key")]
+            more = [Text("next: 5 serves a model · esc goes back to the form", "$key")]
         self.query_one(".note", StyledText).show([first, *more])
 
 

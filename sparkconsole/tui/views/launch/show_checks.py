@@ -46,9 +46,9 @@ def _right(findings: Iterable[Finding]) -> list[str]:
 
 def _once(same: Sequence[Finding]) -> str:
     nodes = [plain(f.node) for f in same if f.node]
-    where = ", ".join(nodes) if len(nodes) < 3 else f"{len(nodes)} nodes"
+    where = ", ".join(nodes) if len(nodes) < 3 else str(len(nodes))
     if len({f.sentence for f in same}) > 1:
-        return f"ok on {where}"
+        return f"ok on {where} nodes" if len(nodes) > 2 else f"ok on {where}"
     return plain(same[0].sentence) + (f" ({where})" if nodes else "")
 
 

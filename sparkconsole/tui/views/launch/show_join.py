@@ -16,11 +16,11 @@ from sparkconsole.tui.draw.frame import plain
 
 COLUMNS = (
     Column("node", "NODE", min=8, max=24),
-    Column("part", "PART", width=6, drop=1),
-    Column("container", "CONTAINER", width=9),
+    Column("part", "ROLE", width=6, drop=1),
+    Column("container", "CONTAINER", width=10),
     Column("ray", "RAY", width=9),
     Column("gpu", "GPU", width=5),
-    Column("why", "WHY", grow=True, min=10),
+    Column("why", "DETAIL", grow=True, min=10),
 )
 
 
@@ -43,8 +43,8 @@ MARKS = {
     JoinStage.ABSENT: ("–", "$muted"),
 }
 WORDS = {
-    "container": dict(zip(JoinStage, ("waits", "starts", "runs", "failed", "n/a"), strict=True)),
-    "ray": dict(zip(JoinStage, ("waits", "joining", "joined", "failed", "n/a"), strict=True)),
+    "container": dict(zip(JoinStage, ("waiting", "starting", "running", "failed", "n/a"), strict=True)),
+    "ray": dict(zip(JoinStage, ("waiting", "joining", "joined", "failed", "n/a"), strict=True)),
     "gpu": dict(zip(JoinStage, ("", "…", "1", "none", "n/a"), strict=True)),
 }
 _REACHES = sorted((reach.value for reach in NodeStage), key=len, reverse=True)
@@ -119,7 +119,7 @@ def _split(text: str) -> tuple[NodeStage | None, str]:
 def _reached(line: JoinLine, reach: NodeStage | None, why: str) -> JoinLine:
     match reach:
         case NodeStage.STARTED:
-            return replace(line, container=JoinStage.STARTED, why=why or "is it running?")
+            return replace(line, container=JoinStage.STARTED, why=why or "checking that it runs")
         case NodeStage.UP:
             return line.up(why, JoinStage.STARTED)
         case NodeStage.JOINED:
@@ -127,7 +127,7 @@ def _reached(line: JoinLine, reach: NodeStage | None, why: str) -> JoinLine:
         case NodeStage.FAILED | NodeStage.LOST:
             return _failed(line, why or reach.value)
         case NodeStage.REMOVED:
-            text = f"{line.why}; taken back" if line.why else "taken back"
+            text = f"{line.why}; removed" if line.why else "removed"
             left = JoinStage.FAILED if line.container is JoinStage.FAILED else JoinStage.WAITING
             return replace(line, why=text, container=left)
     return line

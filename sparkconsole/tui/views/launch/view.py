@@ -55,16 +55,14 @@ class LaunchView(LaunchActions):
         Key("page.next", "right_square_bracket", "next", "Next page.", display="]"),
         NEXT_FIELD,
         Key("launch", "ctrl+j", "launch…", changes=True, display="^j"),
-        Key("fabric.test", "t", "try fabric", shown=False),
-        Key("launch.copy", "y", "copy script", "Copy the words as a script."),
-        Key("launch.repair", "F", "repair…", "Start again what is missing of what half runs.", changes=True),
+        Key("fabric.test", "t", "test fabric", shown=False),
+        Key("launch.copy", "y", "copy script", "Copy the launch as a script."),
+        Key("launch.repair", "F", "repair…", "Start the missing containers of the cluster.", changes=True),
         RESTART,
         STOP,
-        Key(
-            "launch.cancel", "X", "stop it…", "Stop the launch; what it started is taken back.", changes=True
-        ),
-        Key("launch.save", "ctrl+s", "save", "Save the words as a script here.", display="^s", shown=False),
-        Key("launch.form", "e", "pages", "Show the pages, or the board of the last launch.", shown=False),
+        Key("launch.cancel", "X", "cancel…", "Cancel the launch and remove what it started.", changes=True),
+        Key("launch.save", "ctrl+s", "save", "Save the launch as a script here.", display="^s", shown=False),
+        Key("launch.form", "e", "form", "Show the form, or the progress of the last launch.", shown=False),
     )
     DEFAULT_CSS = """
     LaunchView #launch-steps { height: 1; }
@@ -262,15 +260,15 @@ class LaunchView(LaunchActions):
         """The first page has none before it, the last none behind it; a board has none."""
         task = self.query_one(ProgressBoard).shown
         if key_id == "launch.cancel" and (task is None or not task.running):
-            return "no launch of this console is under way"
+            return "no launch is running in this console"
         if key_id == "launch.form" and task is None:
-            return "the pages are shown; nothing was launched here yet"
+            return "nothing was launched in this console yet"
         if key_id == "page.previous" and self.page == show.PAGES[0]:
             return "this is the first page"
         if key_id == "page.next" and self.page == show.PAGES[-1]:
             return "this is the last page: ^j launches"
         if key_id.startswith("page.") and self.has_class("-boarding"):
-            return "e shows the pages"
+            return "e shows the form"
         return super().idle(key_id)
 
     def action_page_next(self) -> None:
@@ -295,8 +293,8 @@ class LaunchView(LaunchActions):
         task = self.query_one(ProgressBoard).shown
         if self.is_idle("launch.cancel") or task is None or self.console.work is None:
             return
-        notes = ("what it started is removed again, after its log was kept",)
-        sure = await self.console.confirm(("stop", *task.words), Plan(f"Stop: {task.title}", notes=notes))
+        notes = ("containers it started are removed; their logs are kept",)
+        sure = await self.console.confirm(("stop", *task.words), Plan(f"Cancel: {task.title}", notes=notes))
         if sure and not self.is_idle("launch.cancel"):
             self.console.work.cancel(task)
 

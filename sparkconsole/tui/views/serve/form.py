@@ -25,21 +25,21 @@ FIELDS = (
     "extra",
 )  # fmt: skip
 LABELS = {
-    "tp": "tensor par", "max_model_len": "max len", "gpu_memory_utilization": "gpu mem",
-    "load_format": "load format", "max_num_seqs": "max seqs", "pp": "pipeline", "dp": "copies",
-    "served_model_name": "served as", "trust_remote_code": "trust code", "enforce_eager": "eager",
-    "extra": "extra args",
+    "tp": "TP size", "max_model_len": "max len", "gpu_memory_utilization": "GPU memory",
+    "load_format": "load format", "max_num_seqs": "max seqs", "pp": "PP size", "dp": "DP size",
+    "served_model_name": "served name", "trust_remote_code": "trust code", "enforce_eager": "eager",
+    "extra": "extra flags",
 }  # fmt: skip
 HINTS = {
     "model": "owner/name, a path in the container, or a preset: ↑ ↓ choose",
     "tp": "all nodes",
-    "max_model_len": "model's",
+    "max_model_len": "model's max",
     "gpu_memory_utilization": "default",
     "load_format": "auto",
     "max_num_seqs": "default",
     "dtype": "auto",
-    "served_model_name": "its name",
-    "extra": "words for vLLM, byte for byte: --kv-cache-dtype fp8",
+    "served_model_name": "model name",
+    "extra": "extra vLLM flags, passed unchanged: --kv-cache-dtype fp8",
 }
 CHOICES = {
     "load_format": ("auto", "safetensors", "fastsafetensors", "runai_streamer", "dummy"),
@@ -149,25 +149,25 @@ def doubts(chosen: str, models: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
     if not models or not model or model.startswith("/"):
         return ()
     found = next((m for m in models if m["name"] == model), None)
-    lacks = "in no node's cache" if found is None else lacking(found)
+    lacks = "not cached on any node" if found is None else lacking(found)
     return (f"{lacks}: vLLM would download it first",) if lacks else ()
 
 
 def models_note(models: Sequence[Mapping[str, Any]], unasked: Sequence[str]) -> str:
     """What the look at the caches found, and who could not be asked."""
     whole = sum(bool(m["everywhere"]) for m in models)
-    text = f"{whole} model{'s' * (whole != 1)} in every node's cache"
-    text += f", {len(models) - whole} not everywhere" if len(models) > whole else ""
-    return text + (f"; could not be asked: {named(unasked)}" if unasked else "")
+    text = f"{whole} model{'s' * (whole != 1)} cached on every node"
+    text += f", {len(models) - whole} on some nodes" if len(models) > whole else ""
+    return text + (f"; no answer from {named(unasked)}" if unasked else "")
 
 
 def how(store: Store, container: str, *, read_only: bool) -> str:
     """The empty state says what to press."""
     if not store.nodes:
-        return "There are no nodes yet. Type  :node add NAME ADDRESS  or  :node scan"
+        return "No nodes yet. Add one with  :node add NAME ADDRESS  or  :node scan"
     head = next(iter(store.nodes.values()))
     if head.containers is not None and not any(c.name == container and c.running for c in head.containers):
-        return f"No container {container} runs on {head.name} to serve a model: 4 ^j launches it."
+        return f"Container {container} is not running on {head.name}: 4 ^j launches it."
     if read_only:
-        return "This console is read-only: it shows what is served, and starts nothing."
-    return "↑ ↓ choose a model, V serves it. tab: the fields. o: presets and recent starts."
+        return "This console is read-only: it shows the server and cannot start one."
+    return "↑ ↓ pick a model, V serves it. tab: form fields. o: presets and recent starts."

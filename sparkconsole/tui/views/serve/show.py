@@ -139,7 +139,7 @@ TITLES = {
     ServerPhase.NONE: "○ nothing is served",
     ServerPhase.LOADING: "▶ loading",
     ServerPhase.READY: "● ready",
-    ServerPhase.WEDGED: "✖ wedged",
+    ServerPhase.WEDGED: "✖ stuck",
     ServerPhase.FAILED: "✖ failed",
     ServerPhase.UNKNOWN: "– unknown",
 }
@@ -175,14 +175,14 @@ def wrong_lines(now: ServeStatus, width: int) -> list[Text]:
 
 
 CAUSES = {
-    ServerPhase.WEDGED: "it answers /health but completes no token: a worker died or the fabric hangs",
-    ServerPhase.FAILED: "the server ended",
-    ServerPhase.UNKNOWN: "the head has not been asked yet, or cannot be reached",
+    ServerPhase.WEDGED: "/health answers but no token comes back: a worker died or the fabric hangs",
+    ServerPhase.FAILED: "the server exited",
+    ServerPhase.UNKNOWN: "the head was not queried yet, or it is unreachable",
 }
 REMEDIES = {
-    ServerPhase.WEDGED: "X stops it; then V serves again; R in the cluster view restarts the containers",
-    ServerPhase.FAILED: "l shows its log; change a field, then V",
-    ServerPhase.UNKNOWN: "r looks again; the cluster view says how the nodes stand",
+    ServerPhase.WEDGED: "X stops the server, V serves again; R in the cluster view restarts the containers",
+    ServerPhase.FAILED: "l shows the log; change a field, then V",
+    ServerPhase.UNKNOWN: "r refreshes; 1 shows the state of the nodes",
 }
 
 

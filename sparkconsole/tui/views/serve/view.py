@@ -1,4 +1,4 @@
-"""The serve view: what to serve, how far a start is, what the served model does, what went wrong."""
+"""The serve view: the model to serve, how far a start is, what the served model does, what went wrong."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from sparkconsole.tui.work import Task
 from sparkconsole.verbs.logs.sources import server_sources
 
 SERVING = (ServerPhase.LOADING, ServerPhase.READY, ServerPhase.WEDGED)
-BY_HAND = "log · started by hand or by another console; it is not kept here"
+BY_HAND = "log · not recorded: the server was started outside this console"
 AGAIN_S = 60.0
 """The caches are looked at again when the view is shown after this long."""
 
@@ -49,13 +49,13 @@ class ServeView(FormView):
         Key("model.next", "down", "model", "Choose the next model; up: the one before.", display="↑↓"),
         Key("model.previous", "up", "model", "Choose the model before.", shown=False, display="↑"),
         NEXT_FIELD,
-        Key("serve.pick", "o", "recent", "Fill the form: presets, recent starts, models in the caches."),
+        Key("serve.pick", "o", "recent", "Fill the form from presets, recent starts or cached models."),
         Key("serve.copy", "y", "copy cmd", "Copy the exact command of every rank.", act="copy_command"),
         Key("serve.logs", "l", "logs", "Show the server's log in the logs view."),
         Key("serve", "V,ctrl+j", "serve…", changes=True, display="V"),
         Key("serve.stop", "X", "stop…", changes=True),
         Key("serve.curl", "c", "curl", "Copy a curl example of the served model."),
-        Key("serve.form", "e", "form", "Show the form, or what is served, where there is room for one."),
+        Key("serve.form", "e", "form", "Show the form or the server, where only one fits."),
     )
     DEFAULT_CSS = """
     ServeView .pane { height: auto; }
@@ -75,7 +75,7 @@ class ServeView(FormView):
     def __init__(self) -> None:
         super().__init__()
         self._models: tuple[Mapping[str, Any], ...] = ()
-        self._models_note = "looking into the nodes' caches …"
+        self._models_note = "checking the model caches …"
         self._asked_s: float | None = None
         self._remedy: tuple[str, str] = ("", "")
         self._logged: object = ()
@@ -86,7 +86,7 @@ class ServeView(FormView):
     def compose_body(self) -> ComposeResult:
         """Form with its commands, how the server is, its rates, its log."""
         with Vertical(id="serve-spec", classes="pane") as panel:
-            panel.border_title = "what to serve"
+            panel.border_title = "model"
             yield Form(
                 "serve",
                 filling.FIELDS,
@@ -146,7 +146,7 @@ class ServeView(FormView):
         try:
             answer = await self.ask("model", "list")
         except SparkError as error:
-            self._models_note = f"the caches could not be looked at: {error.cause}"
+            self._models_note = f"cannot read the model caches: {error.cause}"
             return
         self._models = tuple(answer.data["models"])
         self.console.models = tuple(str(m["name"]) for m in self._models)
@@ -193,7 +193,7 @@ class ServeView(FormView):
 
     def _draw_preview(self) -> None:
         width = max(20, self.query_one("#serve-spec").size.width)
-        lines = [Text("the command stands here once a model is chosen", "$muted")]
+        lines = [Text("pick a model to see the command", "$muted")]
         if chosen := str(self.form.values.get("model") or ""):
             preview, height = self.preview(), 5 if self.has_class("-tall") else 2
             doubts = filling.doubts(chosen, self._models)
@@ -258,9 +258,9 @@ class ServeView(FormView):
             log.show_ring(self._feed.ring if self._feed else LineRing())
             log.border_title = "log of the server" if self._feed else BY_HAND
         elif now.phase is ServerPhase.UNKNOWN:
-            log.border_title = "log · whether a server writes one is unknown"
+            log.border_title = "log · server state unknown"
         elif task is None:
-            log.border_title = "log · nothing was started here yet"
+            log.border_title = "log · no server started yet"
 
     def _ask_remedy(self, now: show.ServeStatus) -> None:
         """Once for each thing that is wrong and that this console did not see happen."""
@@ -290,11 +290,11 @@ class ServeView(FormView):
         """Where nothing is served there is nothing to stop or to ask."""
         phase, start = self.console.store.server.phase, newest_start(self.tasks)
         if key_id == "serve.curl" and phase is not ServerPhase.READY:
-            return "nothing answers yet that curl could ask"
+            return "no server answers yet"
         if key_id == "serve.stop" and phase is ServerPhase.NONE and not (start and start.running):
-            return "no server runs that could be stopped"
+            return "no server is running"
         if key_id == "serve.form" and not (self.has_class("-short") and self.has_class("-serving")):
-            return "the form is shown already"
+            return "the form is already shown"
         return super().idle(key_id)
 
     def action_serve(self) -> None:
@@ -302,7 +302,7 @@ class ServeView(FormView):
         try:
             words = self.form.words()
         except WrongUsage as error:
-            self.warn(f"{error.cause}: ↑ ↓ choose")
+            self.warn(f"{error.cause}: ↑ ↓ pick one")
             self.add_class("-editing")
             return
         self.remove_class("-editing")
