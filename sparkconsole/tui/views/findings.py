@@ -8,13 +8,6 @@ from typing import Any
 
 from sparkconsole.model.checks import Finding, Fix, Severity
 
-MARKS = {
-    Severity.FAIL: ("✖", "$node-lost"),
-    Severity.WARN: ("!", "$node-warn"),
-    Severity.OK: ("✔", "$node-up"),
-}
-"""The worst first."""
-
 
 def findings_of(data: Mapping[str, Any]) -> tuple[Finding, ...]:
     """The findings of an answer of `check` or `doctor`."""

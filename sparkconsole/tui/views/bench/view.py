@@ -59,7 +59,6 @@ class BenchView(FormView):
     BenchView #bench-spreads .pane { width: 1fr; height: 100%; }
     BenchView #bench-bottom { height: 1fr; min-height: 3; }
     BenchView #bench-log, BenchView #bench-kept { width: 1fr; height: 100%; background: $background; }
-    BenchView #bench-kept { border: round $frame; padding: 0 1; }
     BenchView #bench-log { display: none; }
     BenchView.-running #bench-rate, BenchView.-rated.-tall #bench-rate { display: block; }
     BenchView.-spread #bench-spreads { display: block; }
@@ -105,14 +104,10 @@ class BenchView(FormView):
             for kind in SPREADS:
                 yield StyledText(id=f"bench-{kind}", classes="pane")
         with Horizontal(id="bench-bottom"):
-            yield LogView(LineRing(), id="bench-log", classes="pane")
-            yield KeptBenches(id="bench-kept", classes="pane")
-
-    def on_mount(self) -> None:
-        """Titles that stay."""
-        super().on_mount()
-        self.query_one("#bench-log").border_title = "output"
-        self.query_one("#bench-kept").border_title = "results · space marks two, c compares, enter shows"
+            with LogView(LineRing(), id="bench-log", classes="pane") as log:
+                log.border_title = "output"
+            with KeptBenches(id="bench-kept", classes="pane") as kept:
+                kept.border_title = "results · space marks two, c compares, enter shows"
 
     def on_screen_resume(self) -> None:
         """Another console may have kept something meanwhile."""

@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any
 
 from sparkconsole.model.checks import CHECKS, Finding, Severity
 
@@ -64,11 +63,6 @@ class CheckRow:
     def unasked(self) -> tuple[str, ...]:
         """Nodes of which nothing is known."""
         return tuple(n for n, mark in self.marks.items() if mark is Mark.UNKNOWN)
-
-
-def reached(data: Mapping[str, Any]) -> dict[str, bool]:
-    """Every node of such an answer, and whether it answered."""
-    return {n["node"]: bool(n["reachable"]) for n in data.get("nodes", ())}
 
 
 def grouped(

@@ -13,7 +13,7 @@ from sparkconsole.tui.draw.folding import error_lines, folded
 from sparkconsole.tui.keyboard.keys import Key
 from sparkconsole.tui.view import View
 from sparkconsole.tui.views.doctor import show
-from sparkconsole.tui.views.doctor.show_findings import CheckRow, grouped, keys_of, reached
+from sparkconsole.tui.views.doctor.show_findings import CheckRow, grouped, keys_of
 from sparkconsole.tui.views.findings import findings_of
 from sparkconsole.tui.widgets.grid import SheetTable
 from sparkconsole.tui.widgets.panel import Panel
@@ -113,7 +113,7 @@ class DoctorView(View):
 
     def _draw(self) -> None:
         data = self._answer.data if self._answer and self.console.store.nodes else {}
-        nodes = reached(data)
+        nodes = {n["node"]: bool(n["reachable"]) for n in data.get("nodes", ())}
         # What is wrong stands first, ignored or not: nothing jumps when it is put aside.
         rows = sorted(grouped(findings_of(data), nodes, self._ignored), key=lambda row: not row.problems)
         self._rows = {row.check: row for row in rows}

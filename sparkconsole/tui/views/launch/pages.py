@@ -198,9 +198,8 @@ class ProgressBoard(WorkPane):
         with Vertical(id="join", classes="pane"):
             yield SheetTable(board.COLUMNS, empty="starting …", id="join-table")
             yield StyledText(classes="note")
-        log = LogView(LineRing(), id="join-log", classes="pane")
-        log.border_title = "output"
-        yield log
+        with LogView(LineRing(), id="join-log", classes="pane") as log:
+            log.border_title = "output"
 
     def newest(self, tasks: Sequence[Task]) -> Task | None:
         """The last work that starts containers."""

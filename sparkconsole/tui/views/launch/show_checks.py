@@ -8,9 +8,10 @@ from rich.text import Text
 
 from sparkconsole.model.checks import Finding, Severity, joined_findings
 from sparkconsole.model.text.alike import groups, whose
+from sparkconsole.tui.draw.fabric_result import SEVERITY_SIGNS
 from sparkconsole.tui.draw.folding import folded
 from sparkconsole.tui.draw.frame import filled, plain
-from sparkconsole.tui.views.findings import MARKS, tally
+from sparkconsole.tui.views.findings import tally
 
 
 def checks_title(findings: Sequence[Finding] | None) -> str:
@@ -30,7 +31,7 @@ def _wrong_lines(wrong: Iterable[Finding], findings: Iterable[Finding], width: i
     """Each thing once, of all the nodes of which it is said."""
     every, lines = len({f.node for f in findings if f.node}), []
     for each in joined_findings(wrong):
-        mark, style = MARKS[each.finding.severity]
+        mark, style = SEVERITY_SIGNS[each.finding.severity]
         where = f"{nodes}: " if (nodes := whose(each.nodes, every)) else ""
         lines += [Text(x, style) for x in folded(f"{mark} {where}{each.finding.sentence}", width)]
         remedy = folded(f"→ {each.finding.remedy}", width - 2) if each.finding.remedy else []

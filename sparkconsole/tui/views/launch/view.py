@@ -67,8 +67,6 @@ class LaunchView(LaunchActions):
     DEFAULT_CSS = """
     LaunchView #launch-steps { height: 1; }
     LaunchView #launch-status { height: auto; max-height: 2; padding: 0 1; }
-    LaunchView .page { border: round $frame; border-title-color: $title; padding: 0 1; }
-    LaunchView .page:focus-within { border: round $frame-focus; }
     LaunchView #pages { layout: horizontal; height: 1fr; }
     LaunchView .page { display: none; width: 1fr; height: 100%; }
     LaunchView #page-review { border: none; padding: 0; }
@@ -113,10 +111,10 @@ class LaunchView(LaunchActions):
         yield StyledText(id="launch-steps")
         yield StyledText(id="launch-status")
         with Container(id="pages"):
-            yield NodesPage(id="page-nodes", classes="page")
-            yield NetworkPage(id="page-network", classes="page")
-            yield ContainerPage(id="page-container", classes="page")
-            yield ReviewPage(id="page-review", classes="page")
+            yield NodesPage(id="page-nodes", classes="page pane")
+            yield NetworkPage(id="page-network", classes="page pane")
+            yield ContainerPage(id="page-container", classes="page pane")
+            yield ReviewPage(id="page-review", classes="page pane")
         yield ProgressBoard()
         yield Buttons()
 

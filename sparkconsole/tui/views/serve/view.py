@@ -100,12 +100,8 @@ class ServeView(FormView):
         with Horizontal(id="serve-rates"):
             yield StyledText(id="serve-generated", classes="pane")
             yield StyledText(id="serve-prompt", classes="pane")
-        yield LogView(LineRing(), id="serve-log", classes="pane")
-
-    def on_mount(self) -> None:
-        """Lines of a log are folded."""
-        super().on_mount()
-        self.query_one(LogView).wrap = True
+        with LogView(LineRing(), id="serve-log", classes="pane") as log:
+            log.wrap = True
 
     def on_screen_resume(self) -> None:
         """What the nodes have may be something else by now."""
