@@ -101,7 +101,7 @@ class ServeView(FormView):
             yield StyledText(id="serve-generated", classes="pane")
             yield StyledText(id="serve-prompt", classes="pane")
         with LogView(LineRing(), id="serve-log", classes="pane") as log:
-            log.wrap = True
+            log.set_reactive(LogView.wrap, True)
 
     def on_screen_resume(self) -> None:
         """What the nodes have may be something else by now."""
