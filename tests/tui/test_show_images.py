@@ -131,7 +131,7 @@ def test_nodes_without_numbers_have_columns_too() -> None:
 def test_the_chosen_row_is_said_in_words() -> None:
     nodes = [node("a", image()), node("b"), node("c", image(top="z"))]
     (row,) = show.image_rows(nodes)
-    assert show.legend(row).plain == "≠ different content on c  ○ missing on b  C copies it there"
+    assert show.legend(row).plain == "≠ different on c  ○ missing on b  C copies it there"
     (row,) = show.image_rows([node("a", image())])
     assert show.legend(row).plain == "✔ on a  4 ^j launches it"
 

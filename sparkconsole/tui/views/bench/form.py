@@ -26,7 +26,7 @@ HINTS = {
     "input_len": "default",
     "output_len": "default",
     "dataset_path": "a path in the container, for sharegpt and custom",
-    "extra": "extra vllm bench serve flags, passed unchanged: --goodput ttft:500",
+    "extra": "vllm bench serve flags, passed unchanged: --goodput ttft:500",
 }
 CHOICES = {
     "num_prompts": ("16", "64", "100", "256", "1000"),

@@ -94,6 +94,7 @@ class BuildPane(ImageWorkPane):
     KIND = JobKind.BUILD
     DEFAULT_CSS = """
     BuildPane Form { grid-size: 2; height: 1fr; grid-gutter: 0 1; scrollbar-size: 0 1; }
+    BuildPane Form FormLine Label { width: 13; }
     BuildPane FormLine.-long { column-span: 2; }
     """
 

@@ -39,7 +39,7 @@ class Cell(StrEnum):
 
 MEANINGS = {
     Cell.SAME: "same",
-    Cell.OTHER: "different content",
+    Cell.OTHER: "different",
     Cell.MISSING: "missing",
     Cell.UNKNOWN: "unknown",
 }

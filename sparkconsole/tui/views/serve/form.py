@@ -39,7 +39,7 @@ HINTS = {
     "max_num_seqs": "default",
     "dtype": "auto",
     "served_model_name": "model name",
-    "extra": "extra vLLM flags, passed unchanged: --kv-cache-dtype fp8",
+    "extra": "vLLM flags, passed unchanged: --kv-cache-dtype fp8",
 }
 CHOICES = {
     "load_format": ("auto", "safetensors", "fastsafetensors", "runai_streamer", "dummy"),
