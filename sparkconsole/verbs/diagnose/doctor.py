@@ -94,7 +94,7 @@ async def doctor(
         return action
     answer = _answer(evidence, findings, skewed=skew)
     if fix:
-        left = "no finding has a fix that is safe to run"
+        left = "nothing that was found has a safe fix"
         return Answer(answer.data, (*answer.parts, left), answer.exit_code)
     return answer
 
