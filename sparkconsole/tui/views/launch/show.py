@@ -233,7 +233,7 @@ def network_rows(found: Iterable[Mapping[str, Any]]) -> list[TableRow]:
 def _network_cells(n: Mapping[str, Any]) -> tuple[Text | str, ...]:
     if not n["reachable"]:
         return (str(n["node"]), Text("✖ lost", "$node-lost"), UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN)
-    hcas = ", ".join(map(str, n["hcas"]))
+    hcas = ", ".join(map(str, n["hcas"] or ()))
     return (
         str(n["node"]),
         Text(str(n["eth_if"])) if n["eth_if"] else Text("○ none", "$node-warn"),
