@@ -178,14 +178,8 @@ def test_the_network_of_each_node_and_a_lost_one() -> None:
     slow = {**known, "hcas": [], "eth_if": None, "gid_index": None}
     assert [str(c) for c in show.network_rows([slow])[0].cells[1:5:2]] == ["○ none", "○ none"]
     mistyped = dict.fromkeys(known) | {"node": "a", "reachable": True}
-    assert [str(c) for c in show.network_rows([mistyped])[0].cells] == [
-        "a",
-        "○ none",
-        "–",
-        "○ none",
-        "–",
-        "–",
-    ]
+    (row,) = show.network_rows([mistyped])
+    assert [str(c) for c in row.cells] == ["a", "○ none", "–", "○ none", "–", "–"]
 
 
 # --- plan and checks
