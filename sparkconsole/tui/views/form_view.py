@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from textual.containers import Vertical
 from textual.timer import Timer
 from textual.widgets import Input
 
 from sparkconsole.errors import SparkError
+from sparkconsole.fleet.logs.ring import LineRing
 from sparkconsole.tui.draw.preview import CommandPreview
 from sparkconsole.tui.keyboard.keys import Key
 from sparkconsole.tui.view import View
 from sparkconsole.tui.widgets.form import Form
+from sparkconsole.tui.widgets.log_view import LogView
+from sparkconsole.tui.work import Task
 
 NEXT_FIELD = Key("form.next", "tab", "field", "Go to the next field.", display="tab", act="app.focus_next")
 
@@ -84,3 +88,32 @@ class FormView(View):
         """Enter goes to the next field."""
         event.stop()
         self.focus_next()
+
+
+class WorkPane(Vertical):
+    """Work takes the place of the form that started it; esc or `e` brings the form back, `e` the work again."""
+
+    shown: Task | None = None
+
+    @property
+    def showing(self) -> bool:
+        """The work is shown, and not the form."""
+        return self.has_class("-working")
+
+    @property
+    def over(self) -> bool:
+        """What is shown has ended."""
+        return self.showing and self.shown is not None and not self.shown.running
+
+    def follow(self, task: Task | None) -> bool:
+        """Shows that work from now on, once for each; True when it is a new one."""
+        if task is self.shown:
+            return False
+        self.shown = task
+        self.set_class(task is not None, "-working")
+        self.query_one(LogView).show_ring(task.output if task else LineRing())
+        return True
+
+    def turn(self) -> None:
+        """From the work to the form and back; there is nothing to turn to before any work."""
+        self.set_class(self.shown is not None and not self.showing, "-working")

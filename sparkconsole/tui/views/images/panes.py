@@ -19,8 +19,8 @@ from sparkconsole.tui.draw.columns import Column, TableRow
 from sparkconsole.tui.draw.folding import error_lines
 from sparkconsole.tui.draw.frame import plain
 from sparkconsole.tui.keyboard.keys import Key
+from sparkconsole.tui.views.form_view import WorkPane
 from sparkconsole.tui.views.images import show_work as show
-from sparkconsole.tui.views.work_pane import WorkPane
 from sparkconsole.tui.widgets.form import Form
 from sparkconsole.tui.widgets.grid import SheetTable
 from sparkconsole.tui.widgets.log_view import LogView

@@ -23,11 +23,11 @@ from sparkconsole.tui.draw.columns import TableRow
 from sparkconsole.tui.draw.fabric_result import network_note
 from sparkconsole.tui.draw.folding import error_lines
 from sparkconsole.tui.views.findings import findings_of
+from sparkconsole.tui.views.form_view import WorkPane
 from sparkconsole.tui.views.images.show import image_rows, legend
 from sparkconsole.tui.views.launch import show
 from sparkconsole.tui.views.launch import show_checks as launch_checks
 from sparkconsole.tui.views.launch import show_join as board
-from sparkconsole.tui.views.work_pane import WorkPane
 from sparkconsole.tui.widgets.form import Form
 from sparkconsole.tui.widgets.grid import SheetTable
 from sparkconsole.tui.widgets.log_view import LogView
