@@ -88,7 +88,7 @@ class ServerPhase(StrEnum):
     NONE = "not running"
     LOADING = "loading"
     READY = "ready"
-    WEDGED = "wedged"
+    WEDGED = "stuck"
     FAILED = "failed"
     UNKNOWN = "unknown"
 

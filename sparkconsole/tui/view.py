@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from textual import on
@@ -21,7 +22,10 @@ from sparkconsole.tui.keyboard.keys import GLOBAL, Key, bindings
 from sparkconsole.tui.line.prompt import Prompt
 
 if TYPE_CHECKING:
+    from sparkconsole.fleet.store import NodeState
+    from sparkconsole.model.work.answer import Answer
     from sparkconsole.tui.host import Host
+    from sparkconsole.tui.work import Task
 
 LET_GO_S = 10.0
 
@@ -35,6 +39,7 @@ class View(Screen[None]):
     KEYS: ClassVar[tuple[Key, ...]] = ()
     ready: bool = False
     """Everything in it is mounted: it can be drawn."""
+    _drawn: tuple[object, ...] = ()
     HORIZONTAL_BREAKPOINTS = [(0, "-thin"), (60, "-narrow"), (100, "-wide"), (160, "-huge")]  # noqa: RUF012
     VERTICAL_BREAKPOINTS = [(0, "-flat"), (16, "-short"), (30, "-tall")]  # noqa: RUF012
 
@@ -87,6 +92,27 @@ class View(Screen[None]):
         """The one that is shown; before there is a session, one without nodes."""
         session = self.console.session
         return session.cluster if session else Cluster()
+
+    @property
+    def node_states(self) -> tuple[NodeState, ...]:
+        """What is known of each node, head first."""
+        return tuple(self.console.store.nodes.values())
+
+    @property
+    def tasks(self) -> Sequence[Task]:
+        """The work of this console, newest last."""
+        return self.console.work.tasks if self.console.work else ()
+
+    async def ask(self, *words: str) -> Answer:
+        """What a question finds, once there is a session; SparkError says why it finds nothing."""
+        await self.console.opened.wait()
+        assert self.console.work is not None  # noqa: S101 - it comes before `opened`
+        return await self.console.work.answer(words)
+
+    def is_new(self, *drawn: object) -> bool:
+        """Something else than these was drawn last; from now on it is these."""
+        before, self._drawn = self._drawn, drawn
+        return drawn != before
 
     def warn(self, text: str) -> None:
         """Why a key did nothing, whatever the text came from."""

@@ -129,7 +129,8 @@ async def test_the_form_shows_vllms_own_command() -> None:
         assert (
             "docker exec vllm_node vllm bench serve --backend vllm --base-url http://127.0.0.1:8888 " in text
         )
-        assert view._command()[0].endswith("--num-prompts 64 --seed 0 --max-concurrency 8 --goodput ttft:500")
+        command = view.preview().text()
+        assert command.endswith("--num-prompts 64 --seed 0 --max-concurrency 8 --goodput ttft:500")
         assert view.form.words()[-2:] == ("--goodput", "ttft:500")
         view.form.fill({"request_rate": "fast"})
         assert "! request rate is no number" in await drawn(pilot)
@@ -155,7 +156,7 @@ async def test_a_kept_result_is_shown_and_esc_goes_back() -> None:
         await pilot.press("down", "enter")
         assert "done · 2026-01-31 09:30" in await drawn(pilot)
         await pilot.press("escape", "escape")
-        assert "nothing measured yet" in await drawn(pilot)
+        assert "no result yet" in await drawn(pilot)
 
 
 async def test_two_are_marked_and_compared() -> None:
@@ -225,10 +226,10 @@ async def test_a_result_is_saved_for_its_owner_alone(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("phase", "word"),
     [
-        (ServerPhase.NONE, "5 serves one"),
+        (ServerPhase.NONE, "5 serves a model"),
         (ServerPhase.LOADING, "still loading"),
-        (ServerPhase.UNKNOWN, "Not known yet"),
-        (ServerPhase.READY, "^j measures"),
+        (ServerPhase.UNKNOWN, "Unknown yet"),
+        (ServerPhase.READY, "^j benchmarks"),
     ],
 )
 async def test_the_empty_state_says_what_to_do(phase: ServerPhase, word: str) -> None:

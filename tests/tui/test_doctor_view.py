@@ -153,7 +153,7 @@ async def test_enter_explains_and_y_copies_all_of_it() -> None:
         await drawn(pilot)
         await pilot.press("y")
         assert "look at its power" in app.clipboard
-        assert "1 failed · 1 to look at" in app.clipboard
+        assert "1 failed · 1 warning" in app.clipboard
         await pilot.press("enter")
         await pilot.pause()
         assert isinstance(app.screen, AnswerSheet)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from rich.cells import cell_len
 
-from sparkconsole.model.checks import Finding, Severity
+from sparkconsole.model.checks import BY_ID, Finding, Severity
 from sparkconsole.tui.views.doctor import show
-from sparkconsole.tui.views.doctor.show_findings import CheckRow, Mark, findings_of, grouped, keys_of
+from sparkconsole.tui.views.doctor.show_findings import CheckRow, Mark, grouped, keys_of
+from sparkconsole.tui.views.findings import findings_of
 from tests.tui.stores import HOSTILE
 
 OK, WARN, FAIL = Severity.OK, Severity.WARN, Severity.FAIL
@@ -99,11 +100,11 @@ def test_the_evidence_has_problem_remedy_and_what_is_not_known() -> None:
     assert [line.plain for line in show.evidence(row, 60)] == [
         "✖ spark-02: no GPU is visible",
         "→ reboot it",
-        "· spark-03 could not be asked",
+        "· no answer from spark-03",
         "✔ spark-01: GB10",
     ]
     told = show.explained(row)
-    assert show.WHY["gpu"] in str(told.parts[0])
+    assert BY_ID["gpu"].why in str(told.parts[0])
     assert "reboot it" in show.report([row], "check")
     assert show.verdict([row]) == "1 failed · 0 ok"
 

@@ -192,7 +192,7 @@ async def test_enter_shows_the_layers_and_d_where_they_differ() -> None:
         await seen(pilot, lambda t: "≠" in t)
         await pilot.press("enter")
         await soon(lambda: isinstance(app.screen, AnswerSheet), "the details")
-        await seen(pilot, lambda t: "another content" in t)
+        await seen(pilot, lambda t: "engine id" in t and "≠ different" in t)
         await pilot.press("escape", "d")
         await seen(pilot, lambda t: "2 and 2 layers, the first 1 of them" in t)
 

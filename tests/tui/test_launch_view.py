@@ -250,7 +250,7 @@ async def test_a_launch_asks_shows_the_board_and_then_what_runs() -> None:
         assert text.count("✔ joined") == 2
         await pilot.press("escape")
         await to_page(pilot, "review")
-        await seen(pilot, lambda t: "runs already" in t)
+        await seen(pilot, lambda t: "already running" in t)
         await pilot.press("D")
         stop = await agreed(pilot, clock)
         assert stop.words == ("stop",)
@@ -317,7 +317,7 @@ async def test_x_stops_a_launch_after_asking() -> None:
         task = pretend_launch((*app.store.nodes, "c", "d"), clock, failed=False)
         task.handle = asyncio.create_task(asyncio.sleep(3600))
         app.work.tasks.append(task)
-        await seen(pilot, lambda t: "X stops it and takes it back" in t)
+        await seen(pilot, lambda t: "X cancels and cleans up" in t)
         for agree in (False, True):
             assert task.handle is not None
             assert not task.handle.cancelled()

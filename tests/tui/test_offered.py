@@ -78,7 +78,8 @@ class Watched:
         await self.clock.advance(1)
         app.clear_notifications()
         if isinstance(self.home, LaunchView):
-            self.home.query_one(ProgressBoard)._put_away = None  # its classes say that the board stands
+            board = self.home.query_one(ProgressBoard)
+            board.set_class(board.shown is not None, "-working")
         self.home.minimize()
         for pane, classes in self.classes.items():
             pane.set_classes(classes)

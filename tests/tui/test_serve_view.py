@@ -80,7 +80,7 @@ async def test_only_models_that_all_nodes_have_whole_are_offered_and_another_one
         view.form.fill({"model": "meta-llama/Llama-3.1-8B-Instruct"})
         assert "not on spark-02: vLLM would download it first" in await drawn(pilot)
         view.form.fill({"model": "nobody/has-this"})
-        assert "in no node's cache" in await drawn(pilot)
+        assert "not cached on any node" in await drawn(pilot)
 
 
 async def test_what_is_wrong_is_said_instead_of_a_command() -> None:
@@ -140,11 +140,11 @@ async def test_what_can_be_copied() -> None:
 async def test_a_short_screen_shows_what_is_served_and_e_the_form() -> None:
     async with console(nodes=2) as pilot:
         await over(pilot, filled(2))
-        assert "what to serve" not in await drawn(pilot)
+        assert "─ model ─" not in await drawn(pilot)
         await pilot.press("e")
-        assert "what to serve" in await drawn(pilot)
+        assert "─ model ─" in await drawn(pilot)
         await pilot.press("escape")
-        assert "what to serve" not in await drawn(pilot)
+        assert "─ model ─" not in await drawn(pilot)
 
 
 async def test_a_start_that_failed_here_says_cause_and_remedy() -> None:
@@ -193,7 +193,7 @@ async def test_text_of_machines_is_never_markup(size: tuple[int, int]) -> None:
 async def test_a_model_is_served_from_the_keys_alone() -> None:
     async with scene("launched") as (pilot, clock):
         await pilot.press("5")
-        await seen(pilot, lambda t: "every node's cache" in t)
+        await seen(pilot, lambda t: "cached on every node" in t)
         await pilot.press("tab", "down", "escape", "V")
         text = await seen(pilot, lambda t: "Serve  ^j" in t)
         assert "how long it takes is unknown" in text

@@ -32,8 +32,8 @@ KEPT = {
 def test_progress_says_how_many_and_how_long() -> None:
     text = show.progress_text(16, 64, 30, 78).plain
     assert text.endswith(" 16/64  00:30  ~ 01:30 left")
-    assert "no request has ended yet" in show.progress_text(None, None, 3, 78).plain
-    assert "left" not in show.progress_text(64, 64, 30, 78, state="done").plain
+    assert "no request finished yet" in show.progress_text(None, None, 3, 78).plain
+    assert "left" not in show.progress_text(64, 64, 30, 78).plain
 
 
 @pytest.mark.parametrize("width", [1, 20, 40, 78, 156])

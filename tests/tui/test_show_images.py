@@ -9,12 +9,14 @@ from datetime import UTC, datetime
 import pytest
 from rich.cells import cell_len
 
-from sparkconsole.errors import SparkError
+from sparkconsole.errors import SparkError, Stopped
 from sparkconsole.fleet.store import NodeState, Reachability
 from sparkconsole.model.docker import ImageIdentity
 from sparkconsole.model.work.answer import Sheet
 from sparkconsole.model.work.news import Advance, Remark
 from sparkconsole.model.work.plan import Plan, Step
+from sparkconsole.tui.draw.folding import error_lines
+from sparkconsole.tui.draw.preview import CommandPreview, preview_lines
 from sparkconsole.tui.views.images import show
 from sparkconsole.tui.views.images import show_work as work
 from sparkconsole.tui.views.images.show import Cell
@@ -129,7 +131,7 @@ def test_nodes_without_numbers_have_columns_too() -> None:
 def test_the_chosen_row_is_said_in_words() -> None:
     nodes = [node("a", image()), node("b"), node("c", image(top="z"))]
     (row,) = show.image_rows(nodes)
-    assert show.legend(row).plain == "≠ another content on c  ○ missing on b  C copies it there"
+    assert show.legend(row).plain == "≠ different on c  ○ missing on b  C copies it there"
     (row,) = show.image_rows([node("a", image())])
     assert show.legend(row).plain == "✔ on a  4 ^j launches it"
 
@@ -141,7 +143,7 @@ def test_the_chosen_row_is_said_in_words() -> None:
         ([NodeState("a")], "Asking"),
         ([NodeState("a"), node("b", reach=Reachability.LOST)], "Asking"),
         ([node("a")], "B builds one"),
-        ([node("a", reach=Reachability.LOST)], "No node can be asked"),
+        ([node("a", reach=Reachability.LOST)], "No node answers"),
     ],
 )
 def test_every_state_without_rows_says_what_it_is(nodes: list[NodeState], word: str) -> None:
@@ -179,35 +181,33 @@ def test_details_say_where_the_image_is_and_what_it_is_made_of() -> None:
 # --- builds
 
 
-def preview(line: str) -> work.CommandPreview:
+def preview(line: str) -> CommandPreview:
     words = line.split()
-    return work.build_preview(words, understand(words).kwargs, "vllm-node", NOW)
+    return work.build_commands(words, understand(words).kwargs, "vllm-node", NOW)
 
 
 def test_the_preview_is_the_command_that_a_build_runs() -> None:
     told = preview("image build --vllm-ref v0.13.0 -j 8 --rebuild-vllm --build-arg BASE=x")
-    assert told.commands == (
+    assert told.text() == (
         "env DOCKER_BUILDKIT=1 docker build -t vllm-node -t vllm-node:20260307-1200"
         f" --build-arg CACHEBUST_VLLM={int(NOW.timestamp())} --build-arg TRITON_REF=v3.5.1"
-        " --build-arg VLLM_REF=v0.13.0 --build-arg BUILD_JOBS=8 --build-arg BASE=x --progress=plain context",
+        " --build-arg VLLM_REF=v0.13.0 --build-arg BUILD_JOBS=8 --build-arg BASE=x --progress=plain context"
     )
-    assert told.text() == told.commands[0]
 
 
 @pytest.mark.parametrize("said", [{"tag": "UPPER"}, {"build_jobs": 0}, {"build_arg": ["novalue"]}], ids=str)
 def test_what_cannot_be_built_is_said_before_it_is_tried(said: dict[str, object]) -> None:
-    told = work.build_preview(("image", "build"), said, "vllm-node", NOW)
-    assert told.wrong
-    assert not told.commands
-    (only,) = work.preview_lines(told, 78, 3)
-    assert only.plain.startswith("! ")
+    with pytest.raises(SparkError) as told:
+        work.build_commands(("image", "build"), said, "vllm-node", NOW)
+    first, *_ = preview_lines(CommandPreview(wrong=told.value.cause), 78, 3)
+    assert first.plain.startswith("! ")
 
 
 @pytest.mark.parametrize("height", [1, 2, 3, 9])
 def test_a_preview_fits_into_its_room(height: int) -> None:
-    lines = work.preview_lines(preview("image build"), 60, height)
+    lines = preview_lines(preview("image build"), 60, height)
     assert len(lines) <= height
-    assert all(line.cell_len == 60 for line in lines)
+    assert all(line.cell_len <= 60 for line in lines)
     assert lines[0].plain.startswith(": image build")
 
 
@@ -304,11 +304,7 @@ def test_targets_are_the_nodes_that_lack_it_and_an_unreachable_one_cannot_be_cho
 
 
 def test_how_work_ended_says_what_to_do_next() -> None:
-    lines = work.ending(
-        "failed", "Build vllm-node", 72, SparkError("[/x] no room", hint="make room", node="a")
-    )
-    assert [line.plain for line in lines] == [
-        "✖ failed 00:01:12 · Build vllm-node",
-        "✖ a: [/x] no room",
-        "→ make room",
-    ]
+    failed = SparkError("[/x] no room", hint="make room", node="a")
+    assert [line.plain for line in error_lines(failed, 40)] == ["✖ a: [/x] no room", "→ make room"]
+    (only,) = error_lines(Stopped("stopped by you"), 40)
+    assert (only.plain, only.style) == ("○ stopped by you", "$muted")

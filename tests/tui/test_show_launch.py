@@ -9,6 +9,7 @@ from rich.text import Text
 
 from sparkconsole.errors import Refused, SparkError
 from sparkconsole.fleet.store import NodeState, Reachability
+from sparkconsole.model.checks import Finding, Severity
 from sparkconsole.model.docker import Container
 from sparkconsole.model.launch.spec import LABEL_LAUNCH, Backend, LaunchSpec
 from sparkconsole.model.work.news import News, Remark, StepBegan, StepEnded
@@ -57,8 +58,8 @@ def test_all_running_and_joined_is_complete() -> None:
     ("second", "told"),
     [
         (node("b"), "b: no container"),
-        (node("b", container("exited")), "b: its container ended"),
-        (node("b", container(), ray_alive=False), "b: Ray does not have it"),
+        (node("b", container("exited")), "b: container exited"),
+        (node("b", container(), ray_alive=False), "b: not in the Ray cluster"),
     ],
 )
 def test_half_running_says_which_node_and_why_and_offers_repair(second: NodeState, told: str) -> None:
@@ -74,7 +75,7 @@ def test_half_running_says_which_node_and_why_and_offers_repair(second: NodeStat
     ("second", "told"),
     [
         (node("b", container(), reach=Reachability.LOST, reason="no route"), "b is unknown: no route"),
-        (NodeState("b", reach=Reachability.UP), "b has not said yet"),
+        (NodeState("b", reach=Reachability.UP), "b: not queried yet"),
         (
             NodeState("b", reach=Reachability.UP, docker_error="docker did not answer"),
             "b is unknown: docker did not answer",
@@ -137,7 +138,7 @@ def test_nodes_stand_in_their_order_with_their_part() -> None:
     cells = [str(c) for c in rows[1].cells]
     assert cells[2:4] == ["worker", "✖ lost: [/x]"]
     assert str(rows[0].cells[5]) == "10.0.0.1"
-    assert str(show.node_rows([node("b"), node("a")], {}, solo=True)[1].cells[2]) == "not used"
+    assert str(show.node_rows([node("b"), node("a")], {}, solo=True)[1].cells[2]) == "unused"
 
 
 def test_a_lost_node_is_told_with_what_to_do() -> None:
@@ -176,6 +177,9 @@ def test_the_network_of_each_node_and_a_lost_one() -> None:
     assert str(second.cells[1]) == "✖ lost"
     slow = {**known, "hcas": [], "eth_if": None, "gid_index": None}
     assert [str(c) for c in show.network_rows([slow])[0].cells[1:5:2]] == ["○ none", "○ none"]
+    mistyped = dict.fromkeys(known) | {"node": "a", "reachable": True}
+    (row,) = show.network_rows([mistyped])
+    assert [str(c) for c in row.cells] == ["a", "○ none", "–", "○ none", "–", "–"]
 
 
 # --- plan and checks
@@ -218,15 +222,13 @@ def test_a_refusal_says_why_what_to_do_and_which_key() -> None:
 def test_nothing_to_do_is_said_as_what_it_is() -> None:
     now = show.cluster_status([node("a", container(), ray_alive=True)], "vllm_node")
     told = show.explained(SparkError("launch has nothing to do"), now)
-    assert "runs already" in told.cause
+    assert "already running" in told.cause
     other = SparkError("boom")
     assert show.explained(other, now) is other
 
 
-def finding(
-    check: str, severity: str, node_: str = "", sentence: str = "s", remedy: str = ""
-) -> dict[str, str]:
-    return {"check": check, "severity": severity, "node": node_, "sentence": sentence, "remedy": remedy}
+def finding(check: str, severity: str, node_: str = "", sentence: str = "s", remedy: str = "") -> Finding:
+    return Finding(check, Severity(severity), node_, sentence, remedy)
 
 
 def test_what_is_wrong_comes_first_with_what_to_do() -> None:
@@ -289,7 +291,7 @@ def test_a_failure_stands_at_the_stage_that_was_not_passed_and_first_on_the_boar
     after = board(Remark("running", "b"), Remark("failed: it died", "b"), Remark("removed: it died", "b"))[
         "b"
     ]
-    assert after.why == "it died; taken back"
+    assert after.why == "it died; removed"
 
 
 def test_a_failed_step_tells_its_detail_and_a_lost_node_is_unknown() -> None:

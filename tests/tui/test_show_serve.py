@@ -13,8 +13,9 @@ from rich.text import Text
 from sparkconsole.fleet.store import ServerPhase, ServerState
 from sparkconsole.model.serve.engine import EngineLoad, Waited
 from sparkconsole.model.text.units import stopwatch
+from sparkconsole.tui.draw.preview import CommandPreview, preview_lines
 from sparkconsole.tui.views.serve import show
-from sparkconsole.tui.views.serve.show import ServeStatus, Start
+from sparkconsole.tui.views.serve.show import ServeStatus
 
 LOADING = ServerState(ServerPhase.LOADING, "m", stage="weights", percent=77.0, detail="24/31", since_s=10.0)
 READY = ServerState(
@@ -53,7 +54,12 @@ def test_the_server_that_starts_is_the_last_step() -> None:
 
 
 def test_a_failed_start_keeps_the_stage_at_which_it_failed() -> None:
-    start = Start(stage="weights", cause="CUDA out of memory", remedy="lower --gpu-memory-utilization")
+    start = ServeStatus(
+        ServerPhase.FAILED,
+        stage="weights",
+        cause="CUDA out of memory",
+        remedy="lower --gpu-memory-utilization",
+    )
     now = show.serve_status(ServerState(ServerPhase.NONE), start, now_s=0)
     assert now.phase is ServerPhase.FAILED
     way, cause, remedy = plain(show.wrong_lines(now, 78))
@@ -63,15 +69,18 @@ def test_a_failed_start_keeps_the_stage_at_which_it_failed() -> None:
 
 
 def test_a_start_of_this_console_and_the_store_whichever_is_further() -> None:
-    early = Start(running=True, model="m", stage="engine", elapsed_s=5)
-    late = Start(running=True, model="m", stage="graphs", percent=40.0, elapsed_s=5)
+    early = ServeStatus(ServerPhase.LOADING, "m", stage="engine", elapsed_s=5)
+    late = ServeStatus(ServerPhase.LOADING, "m", stage="graphs", percent=40.0, elapsed_s=5)
     assert show.serve_status(LOADING, early, now_s=74).stage == "weights"
     assert show.serve_status(LOADING, late, now_s=74).stage == "graphs"
     assert show.serve_status(ServerState(ServerPhase.FAILED), early, now_s=74).phase is ServerPhase.LOADING
 
 
 def test_a_server_that_answers_wins_over_a_start_that_failed() -> None:
-    assert show.serve_status(READY, Start(cause="x"), now_s=1).phase is ServerPhase.READY
+    assert (
+        show.serve_status(READY, ServeStatus(ServerPhase.FAILED, cause="x"), now_s=1).phase
+        is ServerPhase.READY
+    )
 
 
 def test_what_is_wrong_always_says_what_next() -> None:
@@ -119,12 +128,14 @@ def test_the_example_can_be_pasted() -> None:
 
 
 def test_a_preview_that_does_not_fit_says_so() -> None:
-    many = {f"n{i}": f"docker exec vllm_node vllm serve m --node-rank {i}" for i in range(8)}
-    lines = show.preview_text(many, 60, 3).plain.splitlines()
+    many = tuple((f"n{i}", f"docker exec vllm_node vllm serve m --node-rank {i}") for i in range(8))
+    lines = plain(preview_lines(CommandPreview(commands=many), 60, 3))
     assert len(lines) == 3
     assert lines[-1].endswith("… y copies all")
     assert max(map(cell_len, lines)) <= 60
-    assert show.preview_text({"n": "vllm serve m"}, 60, 3).plain == "vllm serve m"
+    one = CommandPreview(commands=(("", "vllm serve m"),))
+    assert plain(preview_lines(one, 60, 3)) == ["vllm serve m"]
+    assert plain(preview_lines(one, 60, 3, ["slow"])) == ["vllm serve m", "! slow"]
 
 
 @pytest.mark.parametrize("hostile", ["[/x]", "\x1b[31mred\x1b[0m\r\n", "日本語" * 40, "a\x00b", "w" * 3000])
@@ -136,7 +147,7 @@ def test_text_of_machines_stays_text_and_within_the_room(hostile: str) -> None:
         *show.loading_lines(now, 40),
         *show.wrong_lines(failed, 40),
         *show.ready_lines(server, 76, address=hostile),
-        *show.preview_text({hostile: hostile}, 40, 3).split("\n"),
+        *preview_lines(CommandPreview((hostile,), ((hostile, hostile),)), 40, 3, [hostile[:70]]),
     ]
     for line in lines:
         assert cell_len(line.plain) <= 76

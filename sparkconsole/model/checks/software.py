@@ -55,7 +55,7 @@ def known_bad(evidence: ClusterEvidence) -> Iterator[Finding]:
     found = [f for n, (look, _) in deep.items() for f in _met(evidence, n, look)]
     yield from found
     if not found:
-        yield ok("known bad", "", f"none of {len(evidence.rules)} known-bad combinations")
+        yield ok("known bad", "", f"none of {len(evidence.rules)} bad version combinations")
 
 
 def _met(evidence: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:

@@ -12,6 +12,7 @@ from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
 from sparkconsole.model.text.units import known
+from sparkconsole.tui.draw.frame import plain
 
 EIGHTHS = " ▏▎▍▌▋▊▉█"
 HOT, WARM = 0.95, 0.85
@@ -91,6 +92,17 @@ def short_names(names: Sequence[str], width: int) -> tuple[str, ...]:
         if len({*way} - {"…"}) == len(set(names)) and all(cell_len(n) <= width for n in way):
             return tuple(way)
     return tuple(from_left(str(number), width) for number in range(1, len(names) + 1))
+
+
+def number_heads(names: Sequence[str], width: int = 2) -> dict[str, str]:
+    """What tells the names apart, in so many cells, for the heads of narrow columns: `01`."""
+    return {n: s.lstrip("…") for n, s in zip(names, short_names(names, width + 1), strict=True)}
+
+
+def named(names: Sequence[str], most: int = 3) -> str:
+    """`spark-01, spark-02`; of many the first few and how many more."""
+    shown = ", ".join(plain(name) for name in names[:most])
+    return f"{shown} and {len(names) - most} more" if len(names) > most else shown
 
 
 def _without_domain(names: Sequence[str]) -> list[str]:

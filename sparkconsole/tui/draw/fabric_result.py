@@ -12,7 +12,7 @@ from sparkconsole.model.fabric.rates import Rate, earlier, judge_rate
 from sparkconsole.model.text.units import age
 
 NONE = "the fabric was never tested"
-_LOOKS = {
+SEVERITY_SIGNS = {
     Severity.OK: ("✔", "$node-up"),
     Severity.WARN: ("!", "$node-warn"),
     Severity.FAIL: ("✖", "$node-lost"),
@@ -31,7 +31,7 @@ def gate_line(kept: Sequence[Rate], now: datetime) -> Text:
         return Text(f"○ {NONE} · t tests it", "$muted")
     pairs = {frozenset((r.node, r.peer)): pair_rates(rates, r.node, r.peer) for r in rates}
     least = min(pairs.values(), key=sum)
-    glyph, style = _LOOKS[_worst(rates, kept)]
+    glyph, style = SEVERITY_SIGNS[_worst(rates, kept)]
     by = "" if rates[0].device else " of TCP"
     on = f", slowest of {len(pairs)} pairs" if len(pairs) > 1 else ""
     text = Text(f"{glyph} fabric test {_ago(rates[0].at, now)}: {_sum(least)} Gb/s{by}{on}", style)

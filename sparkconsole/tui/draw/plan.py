@@ -75,3 +75,10 @@ def brief(argv: Sequence[str]) -> str:
 def _word(word: str) -> str:
     lines = word.strip().count("\n") + 1
     return f"‹{lines} lines›" if lines > SHORT else shlex.quote(word)
+
+
+def short_command(argv: Sequence[str]) -> str:
+    """The command in one line; a script of many lines, or with arguments, as `sh -c …` and its arguments."""
+    script = 2 if tuple(argv[:2]) == ("sh", "-c") and len(argv) > 3 else -1
+    words = ["…" if at == script or "\n" in word.strip() else word for at, word in enumerate(argv)]
+    return shlex.join(words).replace("'…'", "…")

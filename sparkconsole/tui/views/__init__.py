@@ -6,26 +6,19 @@ import importlib
 from collections.abc import Sequence
 from typing import cast
 
-from sparkconsole.tui.keyboard.keys import GLOBAL, Key
+from sparkconsole.tui.keyboard.keys import GLOBAL, VIEWS, Key
 from sparkconsole.tui.view import View
 
 PAGES = {
-    "cluster": ("cluster.view", "ClusterView"),
-    "node": ("node.view", "NodeView"),
-    "logs": ("logs.view", "LogsView"),
-    "images": ("images.view", "ImagesView"),
-    "launch": ("launch.view", "LaunchView"),
-    "serve": ("serve.view", "ServeView"),
-    "bench": ("bench.view", "BenchView"),
-    "doctor": ("doctor.view", "DoctorView"),
-    "runs": ("runs.view", "RunsView"),
-    "run": ("runs.run_page", "RunView"),
+    **{name: f"{name}.view.{name.title()}View" for name in ("cluster", "node", *VIEWS[1:])},
+    "run": "runs.run_page.RunView",
 }
+"""Each view's class, below this folder."""
 
 
 def view_class(name: str) -> type[View]:
     """The class of that view."""
-    module, kind = PAGES[name]
+    module, _, kind = PAGES[name].rpartition(".")
     return cast("type[View]", getattr(importlib.import_module(f"sparkconsole.tui.views.{module}"), kind))
 
 

@@ -4,16 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from textual.containers import Vertical
 from textual.timer import Timer
 from textual.widgets import Input
 
+from sparkconsole.errors import SparkError
+from sparkconsole.fleet.logs.ring import LineRing
+from sparkconsole.tui.draw.preview import CommandPreview
+from sparkconsole.tui.keyboard.keys import Key
 from sparkconsole.tui.view import View
 from sparkconsole.tui.widgets.form import Form
+from sparkconsole.tui.widgets.log_view import LogView
+from sparkconsole.tui.work import Task
+
+NEXT_FIELD = Key("form.next", "tab", "field", "Go to the next field.", display="tab", act="app.focus_next")
 
 
 class FormView(View):
     """Whatever is typed is sampled at once."""
 
+    DEFAULT_CSS = """
+    FormView .pane { border: round $frame; border-title-color: $title; padding: 0 1; }
+    FormView .pane:focus, FormView .pane:focus-within { border: round $frame-focus; }
+    FormView Form FormLine Label { width: 12; }
+    """
     _settling: Timer | None = None
 
     @property
@@ -37,6 +51,25 @@ class FormView(View):
             self._settling.stop()
         self._settling = self.set_timer(seconds, then)
 
+    def commands(self) -> CommandPreview:
+        """What the form would run; SparkError where something in it cannot be."""
+        return CommandPreview()
+
+    def preview(self) -> CommandPreview:
+        """The same, or what is wrong."""
+        try:
+            return self.commands()
+        except SparkError as error:
+            return CommandPreview(wrong=f"{error.cause}{' — ' + error.hint if error.hint else ''}")
+
+    def action_copy_command(self) -> None:
+        """`y`"""
+        preview = self.preview()
+        if preview.wrong or not preview.text():
+            self.warn(preview.wrong or "there is no command yet")
+        else:
+            self.to_clipboard(preview.text(), "the command")
+
     def peel(self) -> bool:
         """Esc leaves a field, so that letters are keys again; then the form that was brought back."""
         if self.focused is not None:
@@ -55,3 +88,32 @@ class FormView(View):
         """Enter goes to the next field."""
         event.stop()
         self.focus_next()
+
+
+class WorkPane(Vertical):
+    """Work takes the place of the form that started it; esc or `e` brings the form back, `e` the work again."""
+
+    shown: Task | None = None
+
+    @property
+    def showing(self) -> bool:
+        """The work is shown, and not the form."""
+        return self.has_class("-working")
+
+    @property
+    def over(self) -> bool:
+        """What is shown has ended."""
+        return self.showing and self.shown is not None and not self.shown.running
+
+    def follow(self, task: Task | None) -> bool:
+        """Shows that work from now on, once for each; True when it is a new one."""
+        if task is self.shown:
+            return False
+        self.shown = task
+        self.set_class(task is not None, "-working")
+        self.query_one(LogView).show_ring(task.output if task else LineRing())
+        return True
+
+    def turn(self) -> None:
+        """From the work to the form and back; there is nothing to turn to before any work."""
+        self.set_class(self.shown is not None and not self.showing, "-working")

@@ -6,13 +6,15 @@ from sparkconsole.tui.keyboard.keys import Key
 from sparkconsole.tui.view import View
 from sparkconsole.tui.views import show_logs
 
+RESTART = Key("node.restart", "R", "restart…", changes=True)
+STOP = Key("stop", "D", "down…", changes=True)
 NODE_KEYS = (
     Key("node.logs", "l", "logs", "Show the logs of the selected nodes."),
     Key("node.shell", "s", "shell"),
     Key("node.address", "y", "copy address", "Copy the addresses of the selected nodes.", shown=False),
-    Key("node.restart", "R", "restart…", changes=True),
+    RESTART,
     Key("launch", "U", "up…", changes=True),
-    Key("stop", "D", "down…", changes=True),
+    STOP,
     Key("node.trust", "T", "trust…", changes=True, shown=False),
 )
 

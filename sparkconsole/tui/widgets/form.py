@@ -85,7 +85,7 @@ class Form(VerticalScroll, can_focus=False):
 
     `choices`: values to choose from, field by field; the person may still type another one. `values`: what
     is filled in at first. `labels`: another label than the parameter's name. `hints`: what stands greyed
-    in an empty field; by default the beginning of the parameter's help.
+    in an empty field; by default the beginning of the parameter's help. `long`: fields that take a line each.
     """
 
     DEFAULT_CSS = """
@@ -116,6 +116,7 @@ class Form(VerticalScroll, can_focus=False):
         values: Mapping[str, Any] | None = None,
         labels: Mapping[str, str] | None = None,
         hints: Mapping[str, str] | None = None,
+        long: Sequence[str] = (),
         id: str | None = None,  # noqa: A002 - Textual's own name
         classes: str | None = None,
     ) -> None:
@@ -124,13 +125,15 @@ class Form(VerticalScroll, can_focus=False):
         self.verb, self._fields = verb, tuple(known[name] for name in only)
         self._choices, self._labels = dict(choices or {}), {**LABELS, **(labels or {})}
         self._first, self._hints = dict(values or {}), dict(hints or {})
+        self._long = frozenset(long)
 
     def compose(self) -> ComposeResult:
         """A line per field."""
         for field in self._fields:
             label = self._labels.get(field.name, field.name.replace("_", " "))
             choices, hint = self._choices.get(field.name, ()), self._hints.get(field.name, "")
-            yield FormLine(field, label, self._first.get(field.name), choices, hint)
+            line = FormLine(field, label, self._first.get(field.name), choices, hint)
+            yield line.set_class(field.name in self._long, "-long")
 
     @property
     def values(self) -> dict[str, Any]:
@@ -148,6 +151,11 @@ class Form(VerticalScroll, can_focus=False):
         for line in self.query(FormLine):
             if line.field.name == name:
                 line.offer(choices)
+
+    def hint(self, name: str, text: str) -> None:
+        """Something else that stands greyed in that field while it is empty."""
+        for field in self.query(f"FormLine.-{name} Input").results(Input):
+            field.placeholder = text
 
     def walk(self, name: str, step: int) -> None:
         """The value to choose that comes `step` further, wherever the focus is."""

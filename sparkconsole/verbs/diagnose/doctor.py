@@ -89,7 +89,7 @@ async def doctor(
     if fix and (action := await plan_fixes(session, findings, again)):
         return action
     answer = _answer(evidence, findings, skewed=skew)
-    left = ("nothing that was found can be fixed automatically",) if fix else ()
+    left = ("nothing that was found has a safe fix",) if fix else ()
     return replace(answer, parts=(*answer.parts, *left))
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 
-from sparkconsole.errors import SparkError
 from sparkconsole.model.bench import BenchSpec, bench_argv
+from sparkconsole.tui.draw.preview import CommandPreview
 from sparkconsole.verbs.grammar.bounds import checked_spec
 from sparkconsole.verbs.grammar.dispatch import understand
 
@@ -18,15 +18,15 @@ LONG = ("dataset_path", "extra")
 LABELS = {
     "num_prompts": "prompts", "max_concurrency": "concurrency", "request_rate": "rate req/s",
     "input_len": "tokens in", "output_len": "tokens out", "dataset_name": "dataset",
-    "dataset_path": "dataset file", "extra": "extra args",
+    "dataset_path": "dataset file", "extra": "extra flags",
 }  # fmt: skip
 HINTS = {
-    "max_concurrency": "all at once",
-    "request_rate": "all at once",
+    "max_concurrency": "unlimited",
+    "request_rate": "unlimited",
     "input_len": "default",
     "output_len": "default",
     "dataset_path": "a path in the container, for sharegpt and custom",
-    "extra": "words for vllm bench serve, byte for byte: --goodput ttft:500",
+    "extra": "vllm bench serve flags, passed unchanged: --goodput ttft:500",
 }
 CHOICES = {
     "num_prompts": ("16", "64", "100", "256", "1000"),
@@ -37,17 +37,14 @@ CHOICES = {
 }
 
 
-def command(words: Sequence[str], model: str, container: str) -> tuple[str, str]:
-    """vLLM's command without what keeps its result, and what is wrong; one of the two is empty.
+def commands(words: Sequence[str], model: str, container: str) -> CommandPreview:
+    """vLLM's command without what keeps its result; SparkError where it cannot be.
 
     The tokenizer that the server tells is left out: it is asked when the benchmark begins.
     """
-    try:
-        request = understand(words)
-        data = {k: v for k, v in request.kwargs.items() if k != "name"}
-        named = data.pop("model", None) or model or "MODEL"
-        spec = checked_spec(BenchSpec, ("bench", "run"), {**data, "model": named, "extra": request.args})
-    except SparkError as error:
-        return "", error.cause
+    request = understand(words)
+    data = {k: v for k, v in request.kwargs.items() if k != "name"}
+    named = data.pop("model", None) or model or "MODEL"
+    spec = checked_spec(BenchSpec, ("bench", "run"), {**data, "model": named, "extra": request.args})
     within = request.kwargs.get("name") or container
-    return shlex.join(("docker", "exec", within, *bench_argv(spec)[4:])), ""
+    return CommandPreview(commands=(("", shlex.join(("docker", "exec", within, *bench_argv(spec)[4:]))),))

@@ -15,7 +15,7 @@ from sparkconsole.tui.keyboard.keys import Key
 from sparkconsole.tui.views.bench.show import history_row
 from sparkconsole.tui.widgets.styled_text import content
 
-NOTHING = "no benchmark was kept yet; the first one is here when it ended"
+NOTHING = "no results yet: your first result will appear here"
 
 
 KEYS = (Key("kept.mark", "space", "mark"), Key("kept.show", "enter", "show", display="⏎"))

@@ -9,24 +9,35 @@ from typing import Any
 from rich.cells import cell_len
 from rich.text import Text
 
+from sparkconsole.errors import SparkError
+from sparkconsole.fleet.store import ServerPhase
 from sparkconsole.model.bench import KINDS
-from sparkconsole.model.text.printable import printable
 from sparkconsole.model.text.units import UNKNOWN, four_digits, stopwatch
 from sparkconsole.tui.draw.bars import work_bar
 from sparkconsole.tui.draw.charts.area import SCALE, area
+from sparkconsole.tui.draw.charts.spread import histogram
+from sparkconsole.tui.draw.folding import error_lines
+from sparkconsole.tui.draw.frame import plain
+from sparkconsole.tui.work import Task, TaskState
+
+HOW = {
+    ServerPhase.READY: "^j benchmarks the served model with these settings; tab moves through the fields.",
+    ServerPhase.LOADING: "The model is still loading; 5 shows the progress.",
+    ServerPhase.UNKNOWN: "Unknown yet whether a model is served; r refreshes.",
+}
+NOTHING = "No server answers, so there is nothing to benchmark. 5 serves a model."
+"""The empty state says what to press."""
 
 
-def progress_text(
-    done: float | None, total: float | None, elapsed_s: float | None, width: int, *, state: str = "running"
-) -> Text:
+def progress_text(done: float | None, total: float | None, elapsed_s: float | None, width: int) -> Text:
     """`▕████▌   ▏ 46/64  01:12  ~ 00:28 left`; the time left is what the mean so far says, so it has a ~."""
     share = done / total if done is not None and total else None
     text = Text(no_wrap=True, end="")
-    text.append_text(work_bar(share if state != "done" else 1.0, max(0, min(40, width - 34))))
-    counted = f"{done:.0f}/{total:.0f}" if done is not None and total else "no request has ended yet"
+    text.append_text(work_bar(share, max(0, min(40, width - 34))))
+    counted = f"{done:.0f}/{total:.0f}" if done is not None and total else "no request finished yet"
     text.append(f" {counted}", "bold")
     text.append(f"  {stopwatch(elapsed_s)}")
-    if share and elapsed_s and share < 1 and state == "running":
+    if share and elapsed_s and share < 1:
         text.append(f"  ~ {stopwatch(elapsed_s / share - elapsed_s)} left", "$muted")
     text.truncate(max(width, 0), overflow="ellipsis")
     return text
@@ -85,18 +96,14 @@ def history_row(bench: Mapping[str, Any], width: int, *, mark: str = " ") -> Tex
     failed = result.get("failed") or 0
     text = Text(no_wrap=True, end="")
     text.append(f"{mark} ", "bold $mark")
-    text.append(f"{_plain(bench.get('when'))[5:]:<11}  ", "$muted")
+    text.append(f"{plain(str(bench.get('when') or ''))[5:]:<11}  ", "$muted")
     text.append(f"{f'conc {conc}' if conc else 'no limit':<8} {spec.get('num_prompts', UNKNOWN)!s:>5} req ")
     text.append(f"{four_digits(result.get('output_tokens_per_s')):>7} tok/s  ", "bold")
     text.append(f"ttft {four_digits((result.get('latencies') or {}).get('median_ttft')):>6} ms  ")
     if failed:
         text.append(f"✖ {failed} failed  ", "$node-lost")
-    text.append(_plain(bench.get("model")).rsplit("/", 1)[-1], "$muted")
+    text.append(plain(str(bench.get("model") or "")).rsplit("/", 1)[-1], "$muted")
     return _within(text, width)
-
-
-def _plain(text: object) -> str:
-    return " ".join(printable(str(text or "")).split())
 
 
 def course(rates: Sequence[float | None], width: int, height: int) -> list[Text]:
@@ -141,3 +148,26 @@ def _with(value: float | None, unit: str) -> str:
 
 def _count(value: float | None) -> str:
     return UNKNOWN if value is None else f"{value:.0f}"
+
+
+def result_title(shown: Mapping[str, Any] | None, task: Task | None, result: Mapping[str, Any]) -> str:
+    """For the frame: whether it succeeded, and which benchmark it was."""
+    if shown is not None:
+        what, broke = f"{shown.get('when')} {shown.get('model')}", False
+    else:
+        what, broke = (task.title, task.state is TaskState.FAILED) if task else ("", False)
+    mark = "✖ failed" if broke or result.get("failed") else "✔ done"
+    return f"{mark} · {what}"
+
+
+def remarks(task: Task, width: int) -> list[Text]:
+    """Why it failed, and what to do next."""
+    cause = task.answer.data.get("error") if task.answer else ""
+    error = task.error or (SparkError(str(cause)) if cause else None)
+    return error_lines(error, width) if error else []
+
+
+def spread_lines(values: Sequence[float], width: int, height: int) -> list[Text]:
+    """The histogram; where vLLM did not say what each request took, that."""
+    lines = histogram(values, width, height)
+    return lines or [Text("this vLLM reports no latency per request", "$muted", no_wrap=True, end="")]

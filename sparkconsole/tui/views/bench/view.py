@@ -1,7 +1,8 @@
-"""The bench view: what to measure, the numbers as they come, the result and how it spreads, what was kept."""
+"""The bench view: the benchmark to run, its numbers as they come, its result, and those of earlier runs."""
 
 from __future__ import annotations
 
+import json
 from collections import deque
 from collections.abc import Mapping
 from functools import partial
@@ -12,19 +13,18 @@ from textual import work
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 
-from sparkconsole.errors import SparkError, WrongUsage
+from sparkconsole.config.paths import state_folder, write_private
+from sparkconsole.errors import SparkError
 from sparkconsole.fleet.logs.ring import LineRing
-from sparkconsole.model.text.printable import printable
 from sparkconsole.model.text.units import token_rate
 from sparkconsole.tui.draw.folding import folded
+from sparkconsole.tui.draw.preview import CommandPreview, preview_lines
 from sparkconsole.tui.keyboard.keys import Key
 from sparkconsole.tui.views.bench import form as filling
 from sparkconsole.tui.views.bench import show
-from sparkconsole.tui.views.bench import words as wording
 from sparkconsole.tui.views.bench.kept import KeptBenches
-from sparkconsole.tui.views.form_view import FormView
-from sparkconsole.tui.views.serve.show import preview_text
-from sparkconsole.tui.widgets.form import Form, FormLine
+from sparkconsole.tui.views.form_view import NEXT_FIELD, FormView
+from sparkconsole.tui.widgets.form import Form
 from sparkconsole.tui.widgets.log_view import LogView
 from sparkconsole.tui.widgets.styled_text import StyledText, frame_title
 from sparkconsole.tui.work import Task, TaskState
@@ -39,28 +39,26 @@ class BenchView(FormView):
     NAME = "bench"
     AUTO_FOCUS = ""
     KEYS = (
-        Key("form.next", "tab", "field", "Go to the next field.", display="tab", act="app.focus_next"),
+        NEXT_FIELD,
         Key("bench.run", "ctrl+j", "run", changes=True, display="^j"),
         Key("runs.stop", "X", "stop…", changes=True),
         Key("bench.form", "e", "form", "Show the form, or the run and its result."),
-        Key("bench.compare", "c", "compare", "Compare the two that space marked."),
+        Key("bench.compare", "c", "compare", "Compare the two marked results."),
         Key("bench.save", "ctrl+s", "save", "Save the shown result as a JSON file.", display="^s"),
-        Key("bench.copy", "y", "copy cmd", "Copy the exact command."),
-        Key("bench.log", "l", "log", "Show all that the newest benchmark printed."),
+        Key("bench.copy", "y", "copy cmd", "Copy the exact command.", act="copy_command"),
+        Key("bench.log", "l", "log", "Show the whole output of the newest benchmark."),
     )
     DEFAULT_CSS = """
-    BenchView .pane { border: round $frame; border-title-color: $title; padding: 0 1; height: auto; }
+    BenchView .pane { height: auto; }
     BenchView #bench-spec Form { grid-size: 3; height: auto; }
     BenchView #bench-spec FormLine.-long { column-span: 3; }
-    BenchView #bench-spec FormLine Label { width: 13; }
+    BenchView Form FormLine Label { width: 13; }
     BenchView #bench-command { height: auto; max-height: 3; }
     BenchView #bench-rate { height: 8; display: none; }
     BenchView #bench-spreads { height: 6; display: none; }
     BenchView #bench-spreads .pane { width: 1fr; height: 100%; }
     BenchView #bench-bottom { height: 1fr; min-height: 3; }
     BenchView #bench-log, BenchView #bench-kept { width: 1fr; height: 100%; background: $background; }
-    BenchView #bench-kept { border: round $frame; padding: 0 1; }
-    BenchView #bench-kept:focus, BenchView #bench-log:focus { border: round $frame-focus; }
     BenchView #bench-log { display: none; }
     BenchView.-running #bench-rate, BenchView.-rated.-tall #bench-rate { display: block; }
     BenchView.-spread #bench-spreads { display: block; }
@@ -84,20 +82,20 @@ class BenchView(FormView):
         self._was_running = False
         self._rates: deque[float | None] = deque(maxlen=RATES)
         self._rated_s: float | None = None
-        self._drawn: tuple[Any, ...] = ()
 
     # --- parts
 
     def compose_body(self) -> ComposeResult:
         """Form, numbers, chart, distributions, output and history."""
         with Vertical(id="bench-spec", classes="pane") as panel:
-            panel.border_title = "what to measure"
+            panel.border_title = "benchmark"
             yield Form(
                 "bench run",
                 filling.FIELDS,
                 labels=filling.LABELS,
                 hints=filling.HINTS,
                 choices=filling.CHOICES,
+                long=filling.LONG,
             )
             yield StyledText(id="bench-command")
         yield StyledText(id="bench-now", classes="pane")
@@ -106,16 +104,10 @@ class BenchView(FormView):
             for kind in SPREADS:
                 yield StyledText(id=f"bench-{kind}", classes="pane")
         with Horizontal(id="bench-bottom"):
-            yield LogView(LineRing(), id="bench-log", classes="pane")
-            yield KeptBenches(id="bench-kept", classes="pane")
-
-    def on_mount(self) -> None:
-        """Long fields take a line of their own."""
-        super().on_mount()
-        for line in self.query(FormLine):
-            line.set_class(line.field.name in filling.LONG, "-long")
-        self.query_one("#bench-log").border_title = "output"
-        self.query_one("#bench-kept").border_title = "kept · space marks two, c compares, enter shows"
+            with LogView(LineRing(), id="bench-log", classes="pane") as log:
+                log.border_title = "output"
+            with KeptBenches(id="bench-kept", classes="pane") as kept:
+                kept.border_title = "results · space marks two, c compares, enter shows"
 
     def on_screen_resume(self) -> None:
         """Another console may have kept something meanwhile."""
@@ -128,13 +120,10 @@ class BenchView(FormView):
 
     @work(group="kept", exclusive=True, exit_on_error=False)
     async def _ask_kept(self) -> None:
-        await self.console.opened.wait()
-        if self.console.work is None:
-            return
         try:
-            answer = await self.console.work.answer(("bench", "list"))
+            answer = await self.ask("bench", "list")
         except SparkError as error:
-            self.query_one("#bench-kept").border_title = frame_title(f"kept · {error.cause}")
+            self.query_one("#bench-kept").border_title = frame_title(f"results · {error.cause}")
             return
         self._kept = tuple(answer.data["benches"])
         self.query_one(KeptBenches).offer(self._kept)
@@ -147,7 +136,7 @@ class BenchView(FormView):
         task = self.run_under_way()
         self._take_rate(task)
         running = task is not None and task.running
-        seen = (
+        if self.is_new(
             self.console.store.version,
             self.console.store.server.phase,
             task.version if task else -1,
@@ -156,9 +145,7 @@ class BenchView(FormView):
             self._kept is None,
             self.size,
             tuple(self.form.values.items()),
-        )
-        if seen != self._drawn:
-            self._drawn = seen
+        ):
             self._draw(task, running)
 
     def sample_logs(self) -> None:
@@ -208,21 +195,14 @@ class BenchView(FormView):
         return None
 
     def _draw_command(self) -> None:
-        pane = self.query_one("#bench-command", StyledText)
         width = max(20, self.query_one("#bench-spec").size.width)
-        height = 4 if self.has_class("-tall") else 3
-        command, wrong = self._command()
-        if wrong:
-            pane.show([_line(f"! {printable(wrong)}", "$node-warn")])
-        else:
-            pane.show(list(preview_text({"": command}, width, height).split("\n")))
+        lines = preview_lines(self.preview(), width, 4 if self.has_class("-tall") else 3)
+        self.query_one("#bench-command", StyledText).show(lines)
 
-    def _command(self) -> tuple[str, str]:
-        try:
-            words = self.form.words()
-        except WrongUsage as error:
-            return "", error.cause
-        return filling.command(words, self.console.store.server.model, self.cluster.container)
+    def commands(self) -> CommandPreview:
+        """The benchmark's own command, in the container."""
+        model = self.console.store.server.model
+        return filling.commands(self.form.words(), model, self.cluster.container)
 
     def _draw_now(self, task: Task | None, running: bool, result: Mapping[str, Any] | None) -> None:
         pane = self.query_one("#bench-now", StyledText)
@@ -233,15 +213,16 @@ class BenchView(FormView):
             done, total = (latest.done, latest.total) if latest else (None, None)
             pane.show([show.progress_text(done, total, task.elapsed_s, width)])
         elif result is not None:
-            pane.border_title = frame_title(wording.result_title(self._shown, task, result))
-            more = wording.remarks(task, width) if task and self._shown is None else []
+            pane.border_title = frame_title(show.result_title(self._shown, task, result))
+            more = show.remarks(task, width) if task and self._shown is None else []
             pane.show([*show.result_lines(result, width), *more])
         elif task is not None and self._failed(task):
-            pane.border_title = "✖ the benchmark failed"
-            pane.show(wording.remarks(task, width))
+            pane.border_title = "✖ benchmark failed"
+            pane.show(show.remarks(task, width))
         else:
-            pane.border_title = "nothing measured yet"
-            pane.show([_line(line) for line in folded(wording.how(self.console.store.server.phase), width)])
+            pane.border_title = "no result yet"
+            how = show.HOW.get(self.console.store.server.phase, show.NOTHING)
+            pane.show([Text(line) for line in folded(how, width)])
 
     def _draw_rate(self) -> None:
         pane = self.query_one("#bench-rate", StyledText)
@@ -255,7 +236,7 @@ class BenchView(FormView):
         for kind in SPREADS:
             pane = self.query_one(f"#bench-{kind}", StyledText)
             pane.border_title = show.spread_title(kind, result)
-            pane.draw(partial(wording.spread_lines, show.spread(kind, result)))
+            pane.draw(partial(show.spread_lines, show.spread(kind, result)))
 
     # --- doing
 
@@ -278,17 +259,17 @@ class BenchView(FormView):
         """The form gives way only on a short screen, and only to something."""
         gave_way = self.has_class("-short") and (self.has_class("-running") or self.has_class("-done"))
         if key_id == "bench.form" and not gave_way:
-            return "the form is shown already"
+            return "the form is already shown"
         return super().idle(key_id)
 
     def action_bench_run(self) -> None:
         """`ctrl+j`"""
-        _, wrong = self._command()
+        wrong = self.preview().wrong
         task = self.run_under_way()
         if wrong:
             self.warn(wrong)
         elif task is not None and task.running:
-            self.warn("a benchmark runs already; X stops it")
+            self.warn("a benchmark is already running; X stops it")
         else:
             self._shown = None
             self.set_focus(None)
@@ -299,14 +280,14 @@ class BenchView(FormView):
         load = self.console.store.server.load
         busy = (load.running or 0) + (load.waiting or 0) if load else 0
         if busy:
-            self.warn(f"{busy} request{'s' * (busy != 1)} of others are being answered")
+            self.warn(f"{busy} other request{'s' * (busy != 1)} in progress")
         self.console.say(words, asking=bool(busy))
 
     def action_runs_stop(self) -> None:
         """`X`"""
         task = self.run_under_way()
         if task is None or not task.running or not task.run_id:
-            self.warn("no benchmark of this console runs")
+            self.warn("no benchmark is running in this console")
         else:
             self.console.say(("runs", "stop", task.run_id))
 
@@ -324,19 +305,11 @@ class BenchView(FormView):
             return
         self.console.say(("bench", "compare", *marked))
 
-    def action_bench_copy(self) -> None:
-        """`y`"""
-        command, wrong = self._command()
-        if wrong:
-            self.warn(wrong)
-        else:
-            self.to_clipboard(command, "the command")
-
     async def action_bench_log(self) -> None:
         """`l`"""
         task = self.run_under_way()
         if task is None:
-            self.warn("no benchmark ran in this console; :runs show ID --output has older ones")
+            self.warn("no benchmark was run in this console; :runs show ID --output shows older ones")
         else:
             self.console.show_task(task)
 
@@ -345,15 +318,13 @@ class BenchView(FormView):
         task = self.run_under_way()
         kept = self._shown or (task.answer.data if task and task.answer else None)
         if not kept or not kept.get("result"):
-            self.warn("there is no result yet")
+            self.warn("no result yet")
             return
+        name = kept.get("id") or (task.run_id if task and self._shown is None else "") or "bench"
+        path = state_folder() / "results" / f"{name}.json"
         try:
-            path = wording.saved(kept, task.run_id if task and self._shown is None else "")
+            write_private(path, json.dumps(dict(kept), indent=1) + "\n")
         except OSError as error:
-            self.warn(f"it could not be written: {error.strerror}: {error.filename}")
+            self.warn(f"could not save {error.filename}: {error.strerror}")
             return
         self.notify(f"saved as {path}", timeout=8, markup=False)
-
-
-def _line(text: str, style: str = "") -> Text:
-    return Text(text, style, no_wrap=True, end="")

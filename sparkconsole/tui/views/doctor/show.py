@@ -2,34 +2,32 @@
 
 from __future__ import annotations
 
-import functools
 import shlex
 from collections.abc import Mapping, Sequence
 
 from rich.text import Text
 
-from sparkconsole.model.checks import BY_ID, CHECKS, Finding, Severity, joined_findings
+from sparkconsole.model.checks import BY_ID, Finding, Severity, joined_findings
 from sparkconsole.model.work.answer import Answer, Sheet
-from sparkconsole.tui.draw.bars import short_names
+from sparkconsole.tui.draw.bars import named, number_heads
 from sparkconsole.tui.draw.columns import Column, TableRow
-from sparkconsole.tui.draw.folding import folded
+from sparkconsole.tui.draw.folding import hung
 from sparkconsole.tui.draw.frame import plain
-from sparkconsole.tui.views.doctor.show_findings import CheckRow, Mark
+from sparkconsole.tui.views.doctor.show_findings import MARK_OF, CheckRow, Mark
+from sparkconsole.tui.views.findings import tally
 
 TITLES = {
-    "reachable": "answers", "docker": "docker usable", "gpu": "GPU visible", "fabric": "fabric network",
-    "subnet": "one subnet", "mtu": "MTU agrees", "image": "image the same", "cache": "model cache",
-    "ports": "ports free", "memory": "memory free", "disk": "disk free", "clock": "clocks agree",
-    "kernel": "kernels agree", "driver": "drivers agree", "firmware": "NIC firmware",
-    "known bad": "known-bad sets", "power": "shut down well", "pace": "pace as before",
-    "reboot": "no reboot due", "speed": "link speed", "address": "addresses", "reach": "nodes reachable",
-    "route": "routes", "mtu path": "whole frames", "image fits": "image fits",
-    "versions": "versions agree", "ray": "Ray complete", "settings": "variables fit",
-    "engine": "ranks alike", "model": "model whole", "exposed": "nothing exposed",
-    "swap": "nothing swapped",
+    "reachable": "SSH reachable", "docker": "Docker usable", "gpu": "GPU visible", "fabric": "fabric network",
+    "subnet": "one subnet", "mtu": "same MTU", "image": "same image", "cache": "model cache",
+    "ports": "ports free", "memory": "memory free", "disk": "disk free", "clock": "clocks in sync",
+    "kernel": "same kernel", "driver": "same driver", "firmware": "NIC firmware",
+    "known bad": "no bad versions", "power": "clean shutdown", "pace": "token rate",
+    "reboot": "no reboot pending", "speed": "link speed", "address": "addresses", "reach": "fabric reachable",
+    "route": "routes", "mtu path": "full-size frames", "image fits": "image fits",
+    "versions": "same versions", "ray": "Ray complete", "settings": "variables match",
+    "engine": "same rank flags", "model": "model complete", "exposed": "nothing exposed",
+    "swap": "no swapping",
 }  # fmt: skip
-WHY = {check.id: check.why for check in CHECKS}
-GLYPHS = {Severity.OK: Mark.OK, Severity.WARN: Mark.WARN, Severity.FAIL: Mark.FAIL}
 STYLES = {
     Mark.OK: "$node-up",
     Mark.WARN: "$node-warn",
@@ -37,9 +35,7 @@ STYLES = {
     Mark.UNKNOWN: "$muted",
     Mark.NONE: "$muted",
 }
-CHECK_WIDTH, FOUND_LEAST, CELL = 15, 20, 2
-NAMED = 6
-"""So many nodes are named; more are counted."""
+CHECK_WIDTH, FOUND_LEAST, CELL, NAMED = 15, 20, 2, 6
 
 
 def title(check: str) -> str:
@@ -53,7 +49,7 @@ def columns(nodes: Sequence[str], width: int) -> tuple[Column, ...]:
     last = Column("found", "FOUND", min=FOUND_LEAST, grow=True)
     room = width - CHECK_WIDTH - FOUND_LEAST - 4
     if len(nodes) * (CELL + 2) <= room:
-        return (first, *(Column(n, h, width=CELL) for n, h in heads(tuple(nodes)).items()), last)
+        return (first, *(Column(n, h, width=CELL) for n, h in number_heads(nodes, CELL).items()), last)
     wide = len(nodes) if len(nodes) <= room else min(24, room)
     return (first, Column("nodes", "NODES", width=wide), last)
 
@@ -106,76 +102,51 @@ def _where(nodes: Sequence[str], every: Mapping[str, Mark]) -> str:
         return ""
     if len(nodes) > 1:
         return "all: " if len(nodes) == len(every) else f"{len(nodes)} nodes: "
-    return f"{heads(tuple(every)).get(nodes[0], plain(nodes[0]))}: "
-
-
-@functools.lru_cache(maxsize=8)
-def heads(nodes: tuple[str, ...]) -> dict[str, str]:
-    """What tells the nodes apart, in a few cells."""
-    return {n: s.lstrip("…") for n, s in zip(nodes, short_names(nodes, CELL + 1), strict=True)}
+    return f"{number_heads(tuple(every), CELL).get(nodes[0], plain(nodes[0]))}: "
 
 
 def evidence(row: CheckRow, width: int) -> list[Text]:
     """What is wrong and what to do about it, what could not be asked, what is right."""
     lines: list[Text] = []
-    for finding, nodes in ((each.finding, each.nodes) for each in joined_findings(row.problems)):
-        sign = GLYPHS[finding.severity]
-        lines += _hung(sign.value, STYLES[sign], _sentence(finding, nodes), width)
-        lines += _hung("→", "$muted", finding.remedy, width, "bold") if finding.remedy else []
-        lines += _hung("F", "$muted", shlex.join(finding.fix.argv), width, "$muted") if finding.fix else []
+    for each in joined_findings(row.problems):
+        finding, mark = each.finding, MARK_OF[each.finding.severity]
+        lines += hung(f"{mark} ", STYLES[mark], _sentence(finding, each.nodes), width)
+        lines += hung("→ ", "$muted", plain(finding.remedy), width, "bold")
+        lines += hung("F ", "$muted", shlex.join(finding.fix.argv), width, "$muted") if finding.fix else []
     if row.unasked:
-        lines += _hung("·", "$muted", f"{named(row.unasked)} could not be asked", width, "$muted")
+        lines += hung("· ", "$muted", f"no answer from {named(row.unasked, NAMED)}", width, "$muted")
     for each in joined_findings(_fine(row)):
-        lines += _hung("✔", "$node-up", _sentence(each.finding, each.nodes), width)
+        lines += hung("✔ ", "$node-up", _sentence(each.finding, each.nodes), width)
     return lines
 
 
 def _sentence(finding: Finding, nodes: Sequence[str]) -> str:
-    return f"{named(nodes)}: {finding.sentence}" if nodes else finding.sentence
+    return f"{named(nodes, NAMED)}: {plain(finding.sentence)}" if nodes else plain(finding.sentence)
 
 
 def _fine(row: CheckRow) -> list[Finding]:
     return [f for f in row.findings if f.severity is Severity.OK]
 
 
-def _hung(sign: str, sign_style: str, text: str, width: int, style: str = "") -> list[Text]:
-    """A sign, and behind it the text, folded."""
-    lines = [Text("  ").append(part, style) for part in folded(plain(text), max(width - 2, 10))]
-    if lines:
-        lines[0] = Text(f"{sign} ", sign_style).append(lines[0].plain[2:], style)
-    return lines
-
-
-def named(nodes: Sequence[str]) -> str:
-    """`spark-01, spark-02`; of many the first few and how many more."""
-    shown = ", ".join(plain(n) for n in nodes[:NAMED])
-    return f"{shown} and {len(nodes) - NAMED} more" if len(nodes) > NAMED else shown
-
-
 def verdict(rows: Sequence[CheckRow]) -> str:
     """`1 failed · 2 warnings · 11 ok · 1 ignored`, counted by check."""
-    pressing = [r for r in rows if not r.ignored]
-    pairs = [
-        (sum(r.worst is Severity.FAIL for r in pressing), "failed"),
-        (sum(r.worst is Severity.WARN for r in pressing), "to look at"),
-        (sum(r.worst is Severity.OK for r in pressing), "ok"),
-        (sum(r.ignored for r in rows), "ignored"),
-    ]
-    return " · ".join(f"{count} {word}" for count, word in pairs if count or word == "ok")
+    counts = tally(r.worst for r in rows if not r.ignored)
+    ignored = sum(r.ignored for r in rows)
+    return f"{counts} · {ignored} ignored" if ignored else counts
 
 
 def explained(row: CheckRow) -> Answer:
     """Why the check is made, and all that it found."""
     cells = [
-        (GLYPHS[f.severity].value, f.node or "all", f.sentence, f.remedy)
+        (MARK_OF[f.severity].value, f.node or "all", f.sentence, f.remedy)
         for f in (*row.problems, *_fine(row))
     ]
-    cells += [(Mark.UNKNOWN.value, node, "could not be asked", "") for node in row.unasked]
+    cells += [(Mark.UNKNOWN.value, node, "no answer", "") for node in row.unasked]
     known = BY_ID.get(row.check)
-    parts: list[Sheet | str] = [f"{known.question} {known.why}", f"looked at: {known.needs}"] if known else []
+    parts: list[Sheet | str] = [f"{known.question} {known.why}", f"based on: {known.needs}"] if known else []
     parts.append(Sheet.of(("", "node", "what was found", "what to do"), cells))
     if row.ignored:
-        parts.append("ignored in this session; i takes that back")
+        parts.append("ignored in this session; i undoes that")
     return Answer({}, tuple(parts))
 
 

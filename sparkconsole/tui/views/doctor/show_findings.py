@@ -4,11 +4,10 @@ could not be asked is unknown, and what does not concern a node is nothing."""
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any
 
-from sparkconsole.model.checks import CHECKS, Finding, Fix, Severity
+from sparkconsole.model.checks import CHECKS, Finding, Severity
 
 
 class Mark(StrEnum):
@@ -23,6 +22,7 @@ class Mark(StrEnum):
     """It does not concern this node."""
 
 
+MARK_OF = {Severity.OK: Mark.OK, Severity.WARN: Mark.WARN, Severity.FAIL: Mark.FAIL}
 ORDER = tuple(check.id for check in CHECKS)
 BETWEEN = {check.id for check in CHECKS if check.between}
 """Checks of nodes against each other: one that is not named is right."""
@@ -57,28 +57,12 @@ class CheckRow:
     @property
     def worst(self) -> Severity:
         """The worst that was found."""
-        return max((f.severity for f in self.findings), key=BADNESS.__getitem__, default=Severity.OK)
+        return _worst(self.findings) or Severity.OK
 
     @property
     def unasked(self) -> tuple[str, ...]:
         """Nodes of which nothing is known."""
         return tuple(n for n, mark in self.marks.items() if mark is Mark.UNKNOWN)
-
-
-def findings_of(data: Mapping[str, Any]) -> tuple[Finding, ...]:
-    """The findings of an answer of `doctor`."""
-    return tuple(
-        Finding(
-            f["check"], Severity(f["severity"]), f["node"], f["sentence"], f["remedy"],
-            Fix("", tuple(f["fix"])) if f.get("fix") else None,
-        )
-        for f in data.get("findings", ())
-    )  # fmt: skip
-
-
-def reached(data: Mapping[str, Any]) -> dict[str, bool]:
-    """Every node of such an answer, and whether it answered."""
-    return {n["node"]: bool(n["reachable"]) for n in data.get("nodes", ())}
 
 
 def grouped(
@@ -99,18 +83,18 @@ def _row(check: str, findings: Sequence[Finding], nodes: Mapping[str, bool], ign
     own = sorted((f for f in findings if f.check == check), key=lambda f: -BADNESS[f.severity])
     marks = {node: _mark(check, node, findings, asked=asked) for node, asked in nodes.items()}
     row = CheckRow(check, marks, tuple(own))
-    return CheckRow(check, marks, row.findings, bool(row.problems) and keys_of(row) <= set(ignored))
+    return replace(row, ignored=bool(row.problems) and keys_of(row) <= set(ignored))
 
 
 def _mark(check: str, node: str, findings: Sequence[Finding], *, asked: bool) -> Mark:
     own = _worst(f for f in findings if f.check == check and f.node == node)
     shared = _worst(f for f in findings if f.check == check and not f.node)
     if own is not None and (asked or check == "reachable"):
-        return _of(max(own, shared or own, key=BADNESS.__getitem__))
+        return MARK_OF[max(own, shared or own, key=BADNESS.__getitem__)]
     if not asked or _failed(NEEDS.get(check, ""), node, findings):
         return Mark.UNKNOWN
     if shared is not None:
-        return _of(shared)
+        return MARK_OF[shared]
     return Mark.OK if check in BETWEEN else Mark.NONE
 
 
@@ -120,7 +104,3 @@ def _failed(check: str, node: str, findings: Iterable[Finding]) -> bool:
 
 def _worst(findings: Iterable[Finding]) -> Severity | None:
     return max((f.severity for f in findings), key=BADNESS.__getitem__, default=None)
-
-
-def _of(severity: Severity) -> Mark:
-    return {Severity.OK: Mark.OK, Severity.WARN: Mark.WARN, Severity.FAIL: Mark.FAIL}[severity]

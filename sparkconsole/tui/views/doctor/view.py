@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from rich.text import Text
 from textual import work
 from textual.app import ComposeResult
 
 from sparkconsole.errors import SparkError
-from sparkconsole.model.checks import Severity
+from sparkconsole.model.checks import BY_ID, Severity
 from sparkconsole.model.work.answer import Answer
-from sparkconsole.tui.draw.columns import Column
-from sparkconsole.tui.draw.folding import folded
+from sparkconsole.tui.draw.folding import error_lines, folded
 from sparkconsole.tui.keyboard.keys import Key
 from sparkconsole.tui.view import View
 from sparkconsole.tui.views.doctor import show
-from sparkconsole.tui.views.doctor.show_findings import CheckRow, findings_of, grouped, keys_of, reached
+from sparkconsole.tui.views.doctor.show_findings import CheckRow, grouped, keys_of
+from sparkconsole.tui.views.findings import findings_of
 from sparkconsole.tui.widgets.grid import SheetTable
 from sparkconsole.tui.widgets.panel import Panel
 from sparkconsole.tui.widgets.styled_text import StyledText
 
-NO_NODES = ("There is nothing to check: no nodes yet.", "Add one with  : node add NAME ADDRESS")
+NO_NODES = ("No nodes to check yet.", "Add one with  :node add NAME ADDRESS")
 
 
 class DoctorView(View):
@@ -31,13 +29,13 @@ class DoctorView(View):
     AUTO_FOCUS = "#checks"
     KEYS = (
         Key(
-            "doctor.explain", "enter", "explain", "Say why it is checked and all that was found.", display="⏎"
+            "doctor.explain", "enter", "explain", "Show why this is checked, and every finding.", display="⏎"
         ),
-        Key("doctor.ask", "r", "run again", "Ask every node again."),
-        Key("doctor.fix", "F", "mend…", "Plan the remedies that are safe, and ask first.", changes=True),
+        Key("doctor.ask", "r", "run again", "Run every check again."),
+        Key("doctor.fix", "F", "fix…", "Plan the safe fixes, and ask first.", changes=True),
         Key("doctor.next", "n", "next", "Go to the next problem."),
-        Key("doctor.ignore", "i", "ignore", "Put the problem aside for this session, or not any more."),
-        Key("doctor.copy", "y", "copy report", "Copy everything that was found, as text."),
+        Key("doctor.ignore", "i", "ignore", "Ignore the problem in this session, or stop ignoring it."),
+        Key("doctor.copy", "y", "copy report", "Copy the whole report as text."),
     )
     DEFAULT_CSS = """
     DoctorView #checks { height: 1fr; }
@@ -58,8 +56,6 @@ class DoctorView(View):
         self._after = 0
         self._of: tuple[str, ...] = ()
         self._rows: dict[str, CheckRow] = {}
-        self._columns: tuple[Column, ...] = ()
-        self._drawn: tuple[Any, ...] = ()
 
     def compose_body(self) -> ComposeResult:
         """The grid above, the evidence below."""
@@ -85,21 +81,15 @@ class DoctorView(View):
         if (others or self._fixes_done() != self._after) and not self._asking:
             self._after = self._fixes_done()
             self._ask()
-        drawn = self._seen()
-        if drawn != self._drawn:
-            self._drawn = drawn
+        nodes, table = tuple(self.console.store.nodes), self.table
+        answered = (self._answer, self._wrong, self._asking, self._ignored)
+        if self.is_new(*answered, table.size, table.cursor_key, self.size, nodes):
             self._draw()
-
-    def _seen(self) -> tuple[Any, ...]:
-        asked = (self._answer, self._wrong, self._asking, self._ignored)
-        return (*asked, self.table.size, self.table.cursor_key, self.size, tuple(self.console.store.nodes))
 
     def _fixes_done(self) -> int:
         """How often remedies were carried out: what was found before may be gone."""
-        tasks = self.console.work.tasks if self.console.work else ()
-        return sum(
-            task.words[:1] == ("doctor",) and "--fix" in task.words and not task.running for task in tasks
-        )
+        fixes = [task for task in self.tasks if task.words[:1] == ("doctor",) and "--fix" in task.words]
+        return sum(not task.running for task in fixes)
 
     def _ask(self) -> None:
         """Nothing can be asked before the session is open."""
@@ -109,10 +99,9 @@ class DoctorView(View):
 
     @work(group="check", exclusive=True, exit_on_error=False)
     async def _look(self) -> None:
-        asked, work = tuple(self.console.store.nodes), self.console.work
-        assert work is not None  # noqa: S101 - `_ask` looked
+        asked = tuple(self.console.store.nodes)
         try:
-            self._answer, self._wrong = await work.answer(("doctor",)), None
+            self._answer, self._wrong = await self.ask("doctor"), None
         except SparkError as error:
             self._wrong = error
         finally:
@@ -124,13 +113,12 @@ class DoctorView(View):
 
     def _draw(self) -> None:
         data = self._answer.data if self._answer and self.console.store.nodes else {}
-        nodes = reached(data)
+        nodes = {n["node"]: bool(n["reachable"]) for n in data.get("nodes", ())}
         # What is wrong stands first, ignored or not: nothing jumps when it is put aside.
         rows = sorted(grouped(findings_of(data), nodes, self._ignored), key=lambda row: not row.problems)
         self._rows = {row.check: row for row in rows}
         columns = show.columns(tuple(nodes), max(self.table.size.width - 1, 40))
-        if columns != self._columns:
-            self._columns = columns
+        if columns != self.table.columns:
             self.table.lay_columns(columns)
         self.table.empty = "" if self._wrong or not self.console.store.nodes else self._loading()
         self.table.show(show.table_row(row, columns) for row in rows)
@@ -142,7 +130,7 @@ class DoctorView(View):
 
     def _loading(self) -> str:
         count = len(self.console.store.nodes)
-        return f"asking {count} node{'s' * (count != 1)} …"
+        return f"checking {count} node{'s' * (count != 1)} …"
 
     def _draw_evidence(self) -> None:
         panel = self.query_one("#evidence", Panel)
@@ -154,10 +142,11 @@ class DoctorView(View):
             return
         rows = tuple(self._rows.values())
         if self._wrong is not None and not self._asking:
-            panel.head("doctor", f"could not ask at {self._when}")
-            pane.show(_error(self._wrong, width, older=bool(rows)))
+            panel.head("doctor", f"failed at {self._when}")
+            older = [Text("The findings above are from the last run.", "$muted")] if rows else []
+            pane.show([*error_lines(self._wrong, width), *older])
             return
-        note = self._loading() if self._asking else f"{show.verdict(rows)} · asked {self._when}"
+        note = self._loading() if self._asking else f"{show.verdict(rows)} · checked {self._when}"
         panel.head(show.title(self.row.check) if self.row else "doctor", note)
         pane.show(self._evidence(self.row, width) if self.row else [])
 
@@ -165,7 +154,8 @@ class DoctorView(View):
         """Where there is room, also why it is checked."""
         if not self.has_class("-tall"):
             return show.evidence(row, width)
-        why = [Text(line, "$muted") for line in folded(show.WHY.get(row.check, ""), width)]
+        known = BY_ID.get(row.check)
+        why = [Text(line, "$muted") for line in folded(known.why if known else "", width)]
         return [*why, Text(), *show.evidence(row, width)]
 
     def on_sheet_table_row_highlighted(self, event: SheetTable.RowHighlighted) -> None:
@@ -192,7 +182,7 @@ class DoctorView(View):
         if self.console.watching is not None:
             self.console.watching.refresh()
         if self._asking:
-            self.notify("the nodes are being asked", timeout=2)
+            self.notify("the checks are running", timeout=2)
         else:
             self._ask()
             self.sample()
@@ -207,9 +197,9 @@ class DoctorView(View):
         """`n`"""
         before = self.table.cursor_key
         if not self._go_to_problem():
-            self.notify("no problem was found" if self._rows else "nothing was asked yet", timeout=3)
+            self.notify("no problem found" if self._rows else "nothing was checked yet", timeout=3)
         elif self.table.cursor_key == before:
-            self.notify("there is no other problem", timeout=3)
+            self.notify("no other problem", timeout=3)
 
     def _go_to_problem(self) -> bool:
         """From the cursor on, and round; False when there is none."""
@@ -223,7 +213,7 @@ class DoctorView(View):
     def action_doctor_ignore(self) -> None:
         """`i`"""
         if self.row is None or not self.row.problems:
-            self.notify("there is nothing wrong here to ignore", timeout=3)
+            self.notify("no problem here to ignore", timeout=3)
             return
         keys = keys_of(self.row)
         self._ignored = self._ignored - keys if self.row.ignored else self._ignored | keys
@@ -232,17 +222,7 @@ class DoctorView(View):
     def action_doctor_copy(self) -> None:
         """`y`"""
         if not self._rows:
-            self.notify("nothing was found yet", timeout=3)
+            self.notify("nothing was checked yet", timeout=3)
             return
-        session = self.console.session
-        name = session.cluster.name if session else ""
-        heading = f"sparkconsole doctor · {name} · asked {self._when}"
+        heading = f"sparkconsole doctor · {self.cluster.name} · checked {self._when}"
         self.to_clipboard(show.report(tuple(self._rows.values()), heading), "the report")
-
-
-def _error(error: SparkError, width: int, *, older: bool) -> list[Text]:
-    """Why nothing could be asked, and what to do."""
-    parts = folded(f"{error.node} {error.cause}".strip(), width - 2)
-    lines = [Text(f"✖ {line}", "$node-lost") for line in parts]
-    lines += [Text(f"→ {line}", "bold") for line in folded(error.hint, width - 2)]
-    return [*lines, *([Text("What stands above is what was found before.", "$muted")] if older else [])]

@@ -8,9 +8,7 @@ from typing import Any, ClassVar
 from rich.text import Text
 from textual import events
 from textual.app import ComposeResult
-from textual.containers import Vertical
 from textual.message import Message
-from textual.widgets import Input
 
 from sparkconsole.errors import WrongUsage
 from sparkconsole.fleet.logs.ring import LineRing
@@ -18,10 +16,12 @@ from sparkconsole.model.image.build import RECIPES
 from sparkconsole.model.text.units import hms
 from sparkconsole.model.work.job import JobKind
 from sparkconsole.tui.draw.columns import Column, TableRow
+from sparkconsole.tui.draw.folding import error_lines
 from sparkconsole.tui.draw.frame import plain
 from sparkconsole.tui.keyboard.keys import Key
+from sparkconsole.tui.views.form_view import WorkPane
 from sparkconsole.tui.views.images import show_work as show
-from sparkconsole.tui.widgets.form import Form, FormLine
+from sparkconsole.tui.widgets.form import Form
 from sparkconsole.tui.widgets.grid import SheetTable
 from sparkconsole.tui.widgets.log_view import LogView
 from sparkconsole.tui.widgets.styled_text import StyledText
@@ -33,58 +33,33 @@ BUILD_FIELDS = (
     "copy_to", "no_cache", "copy_parallel", "full_log", "least_free", "network", "build_arg",
 )  # fmt: skip
 BUILD_LABELS = {
-    "vllm_ref": "vllm ref", "triton_ref": "triton", "build_jobs": "jobs", "rebuild_deps": "deps again",
-    "rebuild_vllm": "vllm again", "copy_to": "copy to", "copy_parallel": "in parallel",
-    "no_cache": "no cache", "full_log": "full log", "least_free": "GB free", "build_arg": "build args",
+    "vllm_ref": "vLLM ref", "triton_ref": "triton", "build_jobs": "jobs", "rebuild_deps": "rebuild deps",
+    "rebuild_vllm": "rebuild vLLM", "copy_to": "copy to", "copy_parallel": "in parallel",
+    "no_cache": "no cache", "full_log": "full log", "least_free": "min free GB", "build_arg": "build args",
 }  # fmt: skip
 BUILD_HINTS = {
-    "on": "the head", "copy_to": "none", "network": "usual", "least_free": "usual",
+    "on": "the head", "copy_to": "none", "network": "default", "least_free": "default",
     "build_arg": "KEY=VALUE …",
 }  # fmt: skip
 LONG = ("recipe", "tag", "vllm_ref", "build_arg")
 """Fields that get a whole line."""
 COPY_FIELDS = ("from_", "parallel", "through_console")
-COPY_LABELS = {"from_": "from", "through_console": "via here"}
+COPY_LABELS = {"through_console": "through this computer"}
 
 
-class WorkPane(Vertical):
-    """A form; the work it started takes its place, and esc or `e` brings the form back."""
+class ImageWorkPane(WorkPane):
+    """A form, and how far the newest work of its kind is."""
 
     KIND: ClassVar[JobKind]
-    shown: Task | None = None
 
     @property
-    def showing(self) -> bool:
-        """The work is shown, and not the form."""
-        return self.has_class("-working")
+    def form(self) -> Form:
+        """What is filled in."""
+        return self.query_one(Form)
 
-    def follow(self, task: Task | None) -> bool:
-        """Shows that work from now on, once for each; True when it is a new one."""
-        if task is self.shown:
-            return False
-        self.shown = task
-        self.set_class(task is not None, "-working")
-        self.query_one(LogView).show_ring(task.output if task else LineRing())
-        return True
-
-    @property
-    def preview(self) -> show.CommandPreview | None:
-        """What runs, while that is shown."""
-        if self.shown is None or self.shown.plan is None or not self.showing:
-            return None
-        return show.plan_preview(self.shown.words, self.shown.plan)
-
-    @property
-    def over(self) -> bool:
-        """What is shown has ended."""
-        return self.showing and self.shown is not None and not self.shown.running
-
-    def turn(self) -> bool:
-        """From the work to the form and back; False when there was no work."""
-        if self.shown is None:
-            return False
-        self.toggle_class("-working")
-        return True
+    def newest(self, tasks: Sequence[Task]) -> Task | None:
+        """The last work of its kind."""
+        return next((task for task in reversed(tasks) if kind_of(task) is self.KIND), None)
 
     def subtitle(self) -> str:
         """How the work stands, and which key does what."""
@@ -108,20 +83,18 @@ class WorkPane(Vertical):
         pane = self.query_one(".progress", StyledText)
         width = max(20, pane.size.width or self.size.width - 2)
         lines = self.progress(width)
-        if not self.shown.running:
-            now = self.shown
-            ended = show.ending(now.state.value, now.title, now.elapsed_s, now.error, width)
-            lines = [*ended[1:], *lines]
-        pane.show(lines or [Text("starts …", "$muted")])
+        if self.shown.error is not None and not self.shown.running:
+            lines = [*error_lines(self.shown.error, width), *lines]
+        pane.show(lines or [Text("starting …", "$muted")])
 
 
-class BuildPane(WorkPane):
+class BuildPane(ImageWorkPane):
     """What is built, where, and how far it is."""
 
     KIND = JobKind.BUILD
     DEFAULT_CSS = """
     BuildPane Form { grid-size: 2; height: 1fr; grid-gutter: 0 1; scrollbar-size: 0 1; }
-    BuildPane Form FormLine Label { width: 12; }
+    BuildPane Form FormLine Label { width: 13; }
     BuildPane FormLine.-long { column-span: 2; }
     """
 
@@ -135,25 +108,10 @@ class BuildPane(WorkPane):
             choices={**recipes, **hosts},
             labels=BUILD_LABELS,
             hints=BUILD_HINTS,
-            id="build-form",
+            long=LONG,
         )
         yield StyledText(classes="progress")
         yield LogView(LineRing())
-
-    def name_image(self, tag: str) -> None:
-        """What is built when no name is typed."""
-        for line in self.query("FormLine.-tag Input").results(Input):
-            line.placeholder = tag
-
-    def on_mount(self) -> None:
-        """Long fields take a line each."""
-        for line in self.query(FormLine):
-            line.set_class(line.field.name in LONG, "-long")
-
-    @property
-    def form(self) -> Form:
-        """What is filled in."""
-        return self.query_one(Form)
 
     def progress(self, width: int) -> list[Text]:
         """Steps, and copies after the build."""
@@ -163,15 +121,15 @@ class BuildPane(WorkPane):
         return [*show.build_text(task.current(), width), *show.copy_text(copies, width)]
 
 
-class CopyPane(WorkPane):
+class CopyPane(ImageWorkPane):
     """Where an image is copied to, and how far each copy is."""
 
     KIND = JobKind.COPY
     DEFAULT_CSS = """
-    CopyPane Form { grid-size: 2; height: 2; max-height: 2; grid-gutter: 0 1; }
+    CopyPane Form { grid-size: 2; height: 3; max-height: 3; grid-gutter: 0 1; }
     CopyPane Form FormLine Label { width: 9; }
     CopyPane FormLine.-long { column-span: 2; }
-    CopyPane Form FormLine.-long Label { width: 9; }
+    CopyPane Form FormLine.-through_console Label { width: 22; }
     CopyPane .progress { height: 1fr; }
     CopyPane LogView { max-height: 30%; }
     """
@@ -180,19 +138,11 @@ class CopyPane(WorkPane):
         """The receivers, how, and the place of the work."""
         self.border_title = "copy"
         yield Targets()
-        yield Form("image copy", COPY_FIELDS, labels=COPY_LABELS, hints={"from_": "the head"}, id="copy-form")
+        yield Form(
+            "image copy", COPY_FIELDS, labels=COPY_LABELS, hints={"from_": "the head"}, long=COPY_FIELDS
+        )
         yield StyledText(classes="progress")
         yield LogView(LineRing())
-
-    def on_mount(self) -> None:
-        """The sender takes a line."""
-        for line in self.query(FormLine):
-            line.set_class(line.field.name == "from_", "-long")
-
-    @property
-    def form(self) -> Form:
-        """What is filled in."""
-        return self.query_one(Form)
 
     @property
     def targets(self) -> Targets:
@@ -221,6 +171,18 @@ def _copies(task: Task) -> tuple[show.CopyLine, ...]:
     return show.copy_lines(task.plan, task.current(), task.news, results)
 
 
+def kind_of(task: Task) -> JobKind | None:
+    """Whether it builds or copies; an attachment does what the run does that it follows."""
+    verbs = {"image build": JobKind.BUILD, "image copy": JobKind.COPY}
+    kind = verbs.get(" ".join(task.words[:2]))
+    if kind is JobKind.BUILD and "--no-build" in task.words:
+        return JobKind.COPY
+    if task.words[:2] == ("runs", "attach") and task.session and task.session.run:
+        kinds = [job.kind for job in task.session.run.jobs]
+        return next((k for k in verbs.values() if k in kinds), None)
+    return kind
+
+
 CHOOSE = (Key("targets.choose", "space,enter", "choose", display="space"),)
 
 
@@ -236,7 +198,7 @@ class Targets(SheetTable):
         columns = (
             Column("pick", "", width=3),
             Column("node", "NODE", min=6, max=24),
-            Column("stands", "STANDS", min=6, grow=True),
+            Column("status", "STATUS", min=6, grow=True),
         )
         super().__init__(columns, header=False, empty="no other node")
         self._offered: tuple[show.Target, ...] = ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from itertools import zip_longest
 
@@ -18,15 +18,14 @@ from sparkconsole.model.image.build import full_name
 from sparkconsole.model.image.history import built_from
 from sparkconsole.model.text.units import UNKNOWN, age, binary_size
 from sparkconsole.model.work.answer import Answer, Sheet
-from sparkconsole.tui.draw.bars import short_names
+from sparkconsole.tui.draw.bars import named, short_names
 from sparkconsole.tui.draw.columns import Column, TableRow
 from sparkconsole.tui.draw.frame import filled, plain
+from sparkconsole.tui.draw.node_state import seconds_since
 
 NAMED = 44
 """Cells that the other columns of the matrix want."""
 COUNTED = 17
-OLDEST = datetime(2005, 1, 1, tzinfo=UTC)
-"""Engines write 0001 or 1970 for images without a date."""
 
 
 class Cell(StrEnum):
@@ -40,7 +39,7 @@ class Cell(StrEnum):
 
 MEANINGS = {
     Cell.SAME: "same",
-    Cell.OTHER: "another content",
+    Cell.OTHER: "different",
     Cell.MISSING: "missing",
     Cell.UNKNOWN: "unknown",
 }
@@ -111,12 +110,8 @@ def version(image: ImageIdentity) -> str:
 
 def built_age(image: ImageIdentity, now: datetime) -> str:
     """`6 d`; a dash for an image without a date."""
-    try:
-        created = datetime.fromisoformat(image.created)
-        seconds = (now - created).total_seconds()
-    except (ValueError, TypeError):
-        return UNKNOWN
-    return age(seconds) if created > OLDEST else UNKNOWN
+    seconds = seconds_since(image.created, now)
+    return UNKNOWN if seconds is None else age(seconds)
 
 
 def heads(names: Sequence[str], width: int) -> tuple[str, ...]:
@@ -164,15 +159,9 @@ def table_row(row: ImageRow, headings: Sequence[str], width: int, now: datetime)
         _under(row, headings, width) if headings else marks(row, width),
         binary_size(image.size_bytes),
     )
-    order = (row.tag, image.short, version(image) or None, _created(image), len(row.nodes(Cell.SAME)))
-    return TableRow(row.tag, cells, (*order, image.size_bytes), find=f"{image.short} {row.tag}")
-
-
-def _created(image: ImageIdentity) -> float | None:
-    try:
-        return -datetime.fromisoformat(image.created).timestamp()
-    except (ValueError, OverflowError):
-        return None
+    same, lasted = len(row.nodes(Cell.SAME)), seconds_since(image.created, now)
+    order = (row.tag, image.short, version(image) or None, lasted, same, image.size_bytes)
+    return TableRow(row.tag, cells, order, find=f"{image.short} {row.tag}")
 
 
 def _under(row: ImageRow, headings: Sequence[str], width: int) -> Text:
@@ -202,20 +191,15 @@ def legend(row: ImageRow, *, advice: bool = True) -> Text:
     parts = []
     for cell in (Cell.OTHER, Cell.MISSING, Cell.UNKNOWN):
         if nodes := row.nodes(cell):
-            parts.append(Text(f"{cell.value} {MEANINGS[cell]} on {_listed(nodes)}", _STYLES[cell]))
+            parts.append(Text(f"{cell.value} {MEANINGS[cell]} on {named(nodes)}", _STYLES[cell]))
     lacks = any(row.nodes(cell) for cell in (Cell.OTHER, Cell.MISSING))
     if not parts:
         count = len(row.cells)
-        text = f"the same on all {count} nodes" if count > 1 else f"on {plain(row.where)}"
+        text = f"same on all {count} nodes" if count > 1 else f"on {plain(row.where)}"
         parts = [Text(f"{Cell.SAME.value} {text}", _STYLES[Cell.SAME])]
     if advice and not row.nodes(Cell.UNKNOWN):
         parts.append(Text("C copies it there" if lacks else "4 ^j launches it", "$key"))
     return Text("  ", no_wrap=True, end="").join(parts)
-
-
-def _listed(nodes: Sequence[str], most: int = 3) -> str:
-    shown = ", ".join(plain(n) for n in nodes[:most])
-    return f"{shown} and {len(nodes) - most} more" if len(nodes) > most else shown
 
 
 def matrix_state(nodes: Sequence[NodeState]) -> str:
@@ -223,13 +207,13 @@ def matrix_state(nodes: Sequence[NodeState]) -> str:
     lost = [n for n in nodes if n.reach is Reachability.LOST]
     asked = [n for n in nodes if n.reach is Reachability.UP and n.images is not None]
     if not nodes:
-        return "No nodes yet. Add one:  : node add NAME ADDRESS"
+        return "No nodes yet. Add one with  :node add NAME ADDRESS"
     if not asked and len(lost) < len(nodes):
         return "Asking the nodes for their images …"
     if not asked:
-        return "No node can be asked for its images."
+        return "No node answers, so its images are unknown."
     some = "" if len(asked) == len(nodes) else f" ({len(asked)} asked)"
-    return f"No images yet: B builds one, as the form below says.{some}"
+    return f"No images yet: B builds one with the form below.{some}"
 
 
 def lost_line(nodes: Sequence[NodeState]) -> Text | None:
@@ -237,7 +221,7 @@ def lost_line(nodes: Sequence[NodeState]) -> Text | None:
     lost = [n for n in nodes if n.reach is Reachability.LOST or n.docker_error]
     if not lost:
         return None
-    names, why = _listed([n.name for n in lost]), lost[0].reason or lost[0].docker_error or "lost"
+    names, why = named([n.name for n in lost]), lost[0].reason or lost[0].docker_error or "lost"
     return Text(f"✖ {names} unknown: {plain(why)}", "$node-lost", no_wrap=True, end="")
 
 
@@ -258,7 +242,7 @@ def details(row: ImageRow, now: datetime) -> Answer:
     where = [(n, f"{c.value} {MEANINGS[c]}", ids.get(n)) for n, c in row.cells.items()]
     labels = sorted(image.labels.items())
     layers = [(number, digest) for number, digest in enumerate(image.layers, 1)]
-    sheets = [Sheet.of(("", "image"), facts), Sheet.of(("node", "stands", "the engine's own id"), where)]
+    sheets = [Sheet.of(("", "image"), facts), Sheet.of(("node", "status", "engine id"), where)]
     sheets += [Sheet.of(("label", "value"), labels)] if labels else []
     return Answer({}, (*sheets, Sheet.of(("layer", "digest"), layers)))
 

@@ -9,11 +9,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from pydantic import ValidationError
 from rich.cells import cell_len
 from rich.text import Text
 
-from sparkconsole.errors import SparkError, Stopped
 from sparkconsole.fleet.store import NodeState, Reachability
 from sparkconsole.model.image.build import BuildSpec, build_argv, dated_tag, key_values
 from sparkconsole.model.text.units import UNKNOWN, binary_size, byte_rate, hms
@@ -22,8 +20,10 @@ from sparkconsole.model.work.plan import Plan
 from sparkconsole.tui.draw.bars import work_bar
 from sparkconsole.tui.draw.folding import folded
 from sparkconsole.tui.draw.frame import filled, fitting, joined, plain, styled
-from sparkconsole.tui.views.images.show import Cell, ImageRow
-from sparkconsole.verbs.grammar.bounds import wrong_value
+from sparkconsole.tui.draw.plan import short_command
+from sparkconsole.tui.draw.preview import CommandPreview
+from sparkconsole.tui.views.images.show import MEANINGS, Cell, ImageRow
+from sparkconsole.verbs.grammar.bounds import checked_spec
 
 MARKS = {"running": "▶", "done": "✔", "failed": "✖", "unknown": "?", "cancelled": "○", "": "○"}
 STYLES = {
@@ -45,21 +45,7 @@ _SAME = re.compile(r"(?P<host>\S+) has the same content already")
 # --- what would run
 
 
-@dataclass(frozen=True, slots=True)
-class CommandPreview:
-    """The words, and the commands that come of them; or what is wrong."""
-
-    words: tuple[str, ...] = ()
-    commands: tuple[str, ...] = ()
-    wrong: str = ""
-    notes: tuple[str, ...] = ()
-
-    def text(self) -> str:
-        """As it is copied."""
-        return "\n".join(self.commands) or (shlex.join(("sparkconsole", *self.words)) if self.words else "")
-
-
-def build_preview(
+def build_commands(
     words: Sequence[str], given: Mapping[str, Any], image: str, now: datetime
 ) -> CommandPreview:
     """The exact `docker build` of these words, as the node's newest builder takes it.
@@ -67,50 +53,17 @@ def build_preview(
     `given`: the verb's arguments by name, `image`: the tag where none was said.
     """
     values = {key: given[key] for key in BuildSpec.model_fields if given.get(key) is not None}
-    try:
-        pairs = key_values(given.get("build_arg") or ())
-        spec = BuildSpec.model_validate({**values, "tag": given.get("tag") or image, "build_args": pairs})
-    except ValidationError as error:
-        return CommandPreview(tuple(words), wrong=wrong_value(error, ("image", "build")).cause)
-    except SparkError as error:
-        return CommandPreview(tuple(words), wrong=str(error))
+    pairs = key_values(given.get("build_arg") or ())
+    named = {**values, "tag": given.get("tag") or image, "build_args": pairs}
+    spec = checked_spec(BuildSpec, ("image", "build"), named)
     argv = build_argv(spec, now_epoch=int(now.timestamp()), dated=dated_tag(spec.tag, now))
-    return CommandPreview(tuple(words), (shlex.join(argv),))
+    return CommandPreview(tuple(words), (("", shlex.join(argv)),))
 
 
 def plan_preview(words: Sequence[str], plan: Plan) -> CommandPreview:
     """The commands of a plan that a node was asked for; scripts as their arguments, they fill pages."""
     jobs = [s for s in plan.steps if s.job] or plan.steps
-    commands = tuple(short_command(s.argv) for s in jobs)
-    return CommandPreview(tuple(words), commands, notes=plan.notes)
-
-
-def short_command(argv: Sequence[str]) -> str:
-    """The command in one line; a script of many lines as `sh -c …` and its arguments."""
-    return shlex.join(["…" if "\n" in word.strip() else word for word in argv]).replace("'…'", "…")
-
-
-def preview_lines(preview: CommandPreview, width: int, height: int) -> list[Text]:
-    """`: words`, then the commands, folded; at most `height` lines."""
-    if preview.wrong:
-        return [filled(styled(f"! {preview.wrong}", "$node-warn"), width)]
-    lines = [styled(f": {shlex.join(preview.words)}", "bold")] if preview.words else []
-    for command in preview.commands:
-        lines += [Text(part, "$muted") for part in _chunks(f"$ {plain(command)}", width)]
-    if len(lines) > height:
-        lines = lines[:height]
-        lines[-1] = Text(f"{lines[-1].plain.ljust(width)}…", lines[-1].style)
-    return [filled(line, width) for line in lines]
-
-
-def _chunks(text: str, width: int) -> list[str]:
-    """Broken between words; what is longer than a line is torn."""
-    lines = [""]
-    for word in text.split(" "):
-        if lines[-1] and len(lines[-1]) + 1 + len(word) > width:
-            lines.append("")
-        lines[-1] = f"{lines[-1]} {word}" if lines[-1] else word
-    return [line[i : i + width] for line in lines for i in range(0, len(line), max(width, 1))]
+    return CommandPreview(tuple(words), tuple(("", short_command(s.argv)) for s in jobs), notes=plan.notes)
 
 
 # --- where to
@@ -142,13 +95,7 @@ def _target(row: ImageRow | None, node: NodeState) -> Target:
     if row is None:
         return Target(node.name, "", open=True, wanted=False)
     cell = row.cells.get(node.name, Cell.UNKNOWN)
-    values = {
-        Cell.SAME: "has it",
-        Cell.OTHER: "has another",
-        Cell.MISSING: "lacks it",
-        Cell.UNKNOWN: "not asked yet",
-    }
-    return Target(node.name, values[cell], True, cell in (Cell.OTHER, Cell.MISSING), cell.value)
+    return Target(node.name, MEANINGS[cell], True, cell in (Cell.OTHER, Cell.MISSING), cell.value)
 
 
 def copy_amount(row: ImageRow | None, chosen: Sequence[str]) -> str:
@@ -201,7 +148,7 @@ def _planned(plan: Plan | None) -> Iterable[CopyLine]:
         if match := _PROBLEM.fullmatch(note):
             yield CopyLine(match["host"], "failed", match["why"])
         elif match := _SAME.fullmatch(note):
-            yield CopyLine(match["host"], "done", "had it already")
+            yield CopyLine(match["host"], "done", "already there")
     for step in plan.steps if plan else ():
         if step.id.startswith("copy-"):
             yield CopyLine(step.id.removeprefix("copy-"))
@@ -246,7 +193,8 @@ def _copy_line(line: CopyLine, named: int, width: int) -> Text:
     if line.state == "done":
         return _all(head, styled(f"done {line.why}".strip(), "$node-up"), room)
     if advance is None:
-        return _all(head, Text("waiting" if not line.state else plain(line.why) or "starts", "$muted"), room)
+        text = (plain(line.why) or "starting") if line.state else "waiting"
+        return _all(head, Text(text, "$muted"), room)
     if "registers" in line.why:
         return _all(head, styled(f"sent; {line.why}", "$muted"), room)
     return _all(head, _travelling(advance, room), room)
@@ -289,33 +237,3 @@ def build_text(advances: Mapping[tuple[str, str], Advance], width: int) -> list[
             text = f"  {advance.done:g}/{advance.total:g}  {plain(advance.what)}"
             lines.append(filled(Text(text, "$muted"), width))
     return lines[:4]
-
-
-def ending(
-    state: str, title: str, elapsed_s: float, error: SparkError | None, width: int = 10_000
-) -> list[Text]:
-    """How a piece of work stands, in one line, and why it failed, in others, folded to `width`."""
-    lines = [styled(f"{MARKS[state]} {state} {hms(elapsed_s)} · {title}", STYLES[state])]
-    if error is not None:
-        where = f"{error.node}: " if error.node else ""
-        sign, style = ("○", "$muted") if isinstance(error, Stopped) else ("✖", "$node-lost")
-        lines += [Text(line, style) for line in folded(f"{sign} {where}{error.cause}", width)]
-        lines += [Text(line, "$node-warn") for line in folded(f"→ {error.hint}" if error.hint else "", width)]
-    return lines
-
-
-__all__ = [
-    "CommandPreview",
-    "CopyLine",
-    "Target",
-    "build_preview",
-    "build_text",
-    "copy_amount",
-    "copy_lines",
-    "copy_text",
-    "ending",
-    "plan_preview",
-    "preview_lines",
-    "short_command",
-    "targets",
-]

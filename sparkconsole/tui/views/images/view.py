@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 from rich.text import Text
@@ -13,17 +12,17 @@ from textual.containers import Horizontal, Vertical
 from textual.events import DescendantFocus
 
 from sparkconsole.errors import SparkError, WrongUsage
+from sparkconsole.model.image.history import undated
 from sparkconsole.model.work.job import JobKind
-from sparkconsole.tui.draw.columns import Column
+from sparkconsole.tui.draw.preview import CommandPreview, preview_lines
 from sparkconsole.tui.keyboard.keys import Key
-from sparkconsole.tui.views.form_view import FormView
+from sparkconsole.tui.views.form_view import NEXT_FIELD, FormView
 from sparkconsole.tui.views.images import show
 from sparkconsole.tui.views.images import show_work as image_work
-from sparkconsole.tui.views.images.panes import BuildPane, CopyPane, Targets, WorkPane
-from sparkconsole.tui.views.images.words import newest, prune_words, rollback_words
+from sparkconsole.tui.views.images.panes import BuildPane, CopyPane, ImageWorkPane, Targets
 from sparkconsole.tui.widgets.grid import SheetTable
 from sparkconsole.tui.widgets.log_view import LogView
-from sparkconsole.tui.widgets.styled_text import StyledText
+from sparkconsole.tui.widgets.styled_text import StyledText, frame_title
 from sparkconsole.tui.work import Task
 from sparkconsole.verbs.grammar.dispatch import understand
 
@@ -42,16 +41,14 @@ class ImagesView(FormView):
         Key("image.build", "B", "build…", changes=True),
         Key("image.copy", "C", "copy…", changes=True),
         Key("image.prune", "P", "prune…", changes=True),
-        Key("runs.stop", "X", "stop…", "Stop the build or copy under way.", changes=True),
+        Key("runs.stop", "X", "stop…", "Stop the running build or copy.", changes=True),
         Key("image.rollback", "K", "roll back…", changes=True),
-        Key("form.next", "tab", "form", "Go to the next field.", display="tab", act="app.focus_next"),
-        Key("images.copy-command", "y", "copy cmd", "Copy the command that is shown below."),
+        NEXT_FIELD,
+        Key("images.copy-command", "y", "copy cmd", "Copy the command shown below.", act="copy_command"),
         Key("images.form", "e", "form", "Show the form, or the work that it started."),
-        Key("images.all", "a", "all", "Choose every node to copy to, or none.", shown=False),
+        Key("images.all", "a", "all", "Select every node to copy to, or none.", shown=False),
     )
     DEFAULT_CSS = """
-    ImagesView .pane { border: round $frame; border-title-color: $title; padding: 0 1; }
-    ImagesView .pane:focus-within { border: round $frame-focus; }
     ImagesView #images { height: 1fr; min-height: 6; padding: 0; }
     ImagesView #images StyledText { height: auto; max-height: 2; padding: 0 1; }
     ImagesView SheetTable { scrollbar-gutter: stable; }
@@ -64,7 +61,7 @@ class ImagesView(FormView):
     ImagesView.-both #build, ImagesView.-both #copy { width: 1fr; }
     ImagesView.-narrow.-copying #build { Form { grid-size: 1; } FormLine.-long { column-span: 1; } }
     ImagesView .progress { display: none; height: auto; max-height: 6; }
-    ImagesView WorkPane LogView { display: none; height: 1fr; }
+    ImagesView ImageWorkPane LogView { display: none; height: 1fr; }
     ImagesView .-working .progress, ImagesView .-working LogView { display: block; }
     ImagesView .-working Form, ImagesView .-working Targets { display: none; }
     ImagesView #preview { height: 3; padding: 0 1; }
@@ -73,11 +70,9 @@ class ImagesView(FormView):
 
     def __init__(self) -> None:
         super().__init__()
-        self._columns: tuple[Column, ...] = ()
         self._rows: dict[str, show.ImageRow] = {}
-        self._drawn: tuple[Any, ...] = ()
         self._kind = JobKind.BUILD
-        self._planned = image_work.CommandPreview()
+        self._planned = CommandPreview()
 
     # --- parts
 
@@ -86,7 +81,7 @@ class ImagesView(FormView):
         with Vertical(id="images", classes="pane") as panel:
             panel.border_title = "images"
             yield SheetTable(show.columns((), 76), id="matrix")
-            yield StyledText(id="standing")
+            yield StyledText(id="status")
         with Horizontal(id="work"):
             yield BuildPane(id="build", classes="pane")
             yield CopyPane(id="copy", classes="pane")
@@ -116,7 +111,7 @@ class ImagesView(FormView):
     def sender(self) -> str:
         """Where a copy comes from."""
         text = str(self.copy_to.form.values.get("from_") or "")
-        return text or next((n.name for n in self.console.store.nodes.values() if n.head), "")
+        return text or next((n.name for n in self.node_states if n.head), "")
 
     def _copy_words(self) -> tuple[str, ...]:
         return self.copy_to.words(self.row.name if self.row else "")
@@ -128,19 +123,15 @@ class ImagesView(FormView):
         if not self.query(CopyPane):
             return
         self._follow()
-        seen = self._seen()
-        if seen == self._drawn:
-            return
-        self._drawn = seen
-        self._draw_matrix()
-        self._draw_panes()
-        self._draw_preview()
+        if self.is_new(*self._seen()):
+            self._draw_matrix()
+            self._draw_panes()
+            self._draw_preview()
 
     def _follow(self) -> None:
         """The newest build and the newest copy; one that ended gives way to a new other one."""
-        tasks = self.console.work.tasks if self.console.work else []
         for pane, other in ((self.build, self.copy_to), (self.copy_to, self.build)):
-            if pane.follow(newest(tasks, pane.KIND)) and other.over:
+            if pane.follow(pane.newest(self.tasks)) and other.over:
                 other.turn()
 
     def _seen(self) -> tuple[Any, ...]:
@@ -165,16 +156,15 @@ class ImagesView(FormView):
 
     def sample_logs(self) -> None:
         """New lines of output."""
-        for pane in self.query(WorkPane):
+        for pane in self.query(ImageWorkPane):
             if pane.showing:
                 pane.query_one(LogView).sample()
 
     def _draw_matrix(self) -> None:
-        nodes = tuple(self.console.store.nodes.values())
+        nodes = self.node_states
         names, width = tuple(n.name for n in nodes), self.matrix.size.width - 2
         columns = show.columns(names, max(width, 30))
-        if columns != self._columns:
-            self._columns = columns
+        if columns != self.matrix.columns:
             self.matrix.lay_columns(columns)
         rows = show.image_rows(nodes, self.cluster.image)
         self._rows = {row.tag: row for row in rows}
@@ -183,54 +173,47 @@ class ImagesView(FormView):
             self.matrix.empty = empty
             self.matrix.refresh()
         self.matrix.show(show.table_row(row, headings, wide, self.console.clock.now()) for row in rows)
-        self._draw_standing()
+        self._draw_status()
 
-    def _draw_standing(self) -> None:
-        lost = show.lost_line(tuple(self.console.store.nodes.values()))
+    def _draw_status(self) -> None:
+        lost = show.lost_line(self.node_states)
         advice = not self.console.options.read_only
         lines = [show.legend(self.row, advice=advice)] if self.row else []
-        self.query_one("#standing", StyledText).show([*lines, *([lost] if lost else [])])
+        self.query_one("#status", StyledText).show([*lines, *([lost] if lost else [])])
 
     def _draw_panes(self) -> None:
-        row, nodes = self.row, tuple(self.console.store.nodes.values())
+        row, nodes = self.row, self.node_states
         pane = self.copy_to
         pane.targets.offer(row.tag if row else "", image_work.targets(row, nodes, self.sender))
-        self.build.name_image(self.cluster.image)
+        self.build.form.hint("tag", self.cluster.image)
         self.build.form.offer("on", [n.name for n in nodes])
         pane.form.offer("from_", [n.name for n in nodes])
         amount = image_work.copy_amount(row, pane.targets.chosen)
         title = f"copy {row.name} · {amount}" if row and not pane.showing else "copy"
-        pane.border_title = title.replace("[", r"\[")
+        pane.border_title = frame_title(title)
         self.set_class(pane.showing and not self.build.showing, "-copying")
         self.set_class(pane.showing and self.build.showing, "-both")
         for each in (self.build, pane):
             each.sample()
 
-    def preview(self) -> image_work.CommandPreview:
+    def commands(self) -> CommandPreview:
         """What B, or where a copy is being filled in C, would run; or what runs."""
         pane = self.copy_to if self._kind is JobKind.COPY else self.build
-        if (running := pane.preview) is not None:
-            return running
-        try:
-            if self._kind is JobKind.COPY:
-                words = self._copy_words()
-                same = self._planned.words == words
-                return self._planned if same else image_work.CommandPreview(words)
-            words = self.build.form.words()
-            data = understand(words).kwargs
-        except SparkError as error:
-            return image_work.CommandPreview(wrong=error.cause)
-        return image_work.build_preview(words, data, self.cluster.image, self.console.clock.now())
+        if pane.showing and pane.shown and pane.shown.plan:
+            return image_work.plan_preview(pane.shown.words, pane.shown.plan)
+        if self._kind is JobKind.COPY:
+            words = self._copy_words()
+            return self._planned if self._planned.words == words else CommandPreview(words)
+        words = self.build.form.words()
+        given = understand(words).kwargs
+        return image_work.build_commands(words, given, self.cluster.image, self.console.clock.now())
 
     def _draw_preview(self) -> None:
         pane = self.query_one("#preview", StyledText)
         width, height = max(20, self.size.width - 2), 6 if self.has_class("-tall") else 3
         preview = self.preview()
-        if self.asking:
-            lines = [Text("asking the nodes for the plan …", "$muted")]
-        else:
-            lines = image_work.preview_lines(preview, width, height)
-        pane.show(lines)
+        asking = [Text("asking the nodes for the plan …", "$muted")] if self.asking else None
+        pane.show(asking or preview_lines(preview, width, height))
         copying = self._kind is JobKind.COPY and not self.copy_to.showing
         if copying and preview.words and preview.words != self._planned.words:
             self.settle(SETTLED_S, self._plan_copy)
@@ -242,21 +225,18 @@ class ImagesView(FormView):
             words = self._copy_words()
             if self.console.work is None:
                 return
-            plan = await self.console.work.plan(words)
-            self._planned = image_work.plan_preview(words, plan)
+            self._planned = image_work.plan_preview(words, await self.console.work.plan(words))
         except WrongUsage as error:
-            self._planned = image_work.CommandPreview(words, wrong=f"{error.cause}: every node chosen has it")
+            self._planned = CommandPreview(words, wrong=f"{error.cause}: every chosen node has the image")
         except SparkError as error:
-            self._planned = image_work.CommandPreview(
-                words, wrong=f"{error.node} {error.cause} → {error.hint}"
-            )
+            self._planned = CommandPreview(words, wrong=f"{error.node} {error.cause} → {error.hint}")
         self.sample()
 
     # --- what the person does here
 
     def on_descendant_focus(self, event: DescendantFocus) -> None:
         """The commands shown are those of the pane that is being filled in."""
-        owner = next((p for p in event.widget.ancestors_with_self if isinstance(p, WorkPane)), None)
+        owner = next((p for p in event.widget.ancestors_with_self if isinstance(p, ImageWorkPane)), None)
         if owner is not None:
             self._kind = owner.KIND
             self.sample()
@@ -297,13 +277,13 @@ class ImagesView(FormView):
     def idle(self, key_id: str) -> str:
         """Most keys are about the image under the cursor."""
         if key_id in ("images.details", "images.difference") and self.row is None:
-            return "there is no image here yet"
+            return "no image yet"
         if key_id == "images.form" and not (self.build.shown or self.copy_to.shown):
-            return "the forms are shown; nothing was started here yet"
+            return "nothing was started in this console yet"
         if key_id == "images.all" and self.copy_to.showing:
-            return "a copy is shown; e shows whom the next one may go to"
+            return "a copy is shown; e shows the form"
         if key_id == "runs.stop" and not self._under_way():
-            return "no build and no copy of this console is under way"
+            return "no build or copy is running in this console"
         return super().idle(key_id)
 
     def _under_way(self) -> list[Task]:
@@ -321,14 +301,6 @@ class ImagesView(FormView):
         """`d`"""
         if not self.is_idle("images.difference") and self.row is not None:
             self.console.show_answer((self.row.tag, "by", "node"), show.differences(self.row))
-
-    def action_images_copy_command(self) -> None:
-        """`y`"""
-        preview = self.preview()
-        if preview.wrong or not preview.text():
-            self.warn(preview.wrong or "there is no command yet")
-        else:
-            self.to_clipboard(preview.text(), "the command")
 
     def action_images_form(self) -> None:
         """`e`"""
@@ -356,12 +328,17 @@ class ImagesView(FormView):
         self._say(self._copy_words)
 
     def action_image_prune(self) -> None:
-        """`P`"""
-        self.say(prune_words(self.row, self.cluster.image))
+        """`P`; a dated build is pruned with its name's others. No row: the cluster's image."""
+        name, _ = undated(self.row.tag if self.row else self.cluster.image)
+        self.say(("image", "prune", name.removesuffix(":latest")))
 
     def action_image_rollback(self) -> None:
-        """`K`"""
-        self._say(partial(rollback_words, self.row))
+        """`K`, from a dated build's row to that build."""
+        if self.row is None:
+            self.warn("there is no image to roll back yet")
+            return
+        name, date = undated(self.row.tag)
+        self.say(("image", "rollback", name.removesuffix(":latest"), *(("--to", date) if date else ())))
 
     def _say(self, words: Callable[[], tuple[str, ...]]) -> None:
         try:

@@ -62,8 +62,7 @@ class LaunchActions(FormView):
 
     def script(self) -> str:
         """The words as a script does them."""
-        cluster = self.console.session.cluster.name if self.console.session else ""
-        return f"# cluster: {cluster}\n{verb_line(self.words())}\n"
+        return f"# cluster: {self.cluster.name}\n{verb_line(self.words())}\n"
 
     def action_launch_copy(self) -> None:
         """`y`"""

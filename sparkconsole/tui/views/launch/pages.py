@@ -9,7 +9,7 @@ from typing import Any
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical, VerticalScroll
-from textual.widgets import Button, Static
+from textual.widgets import Button
 
 from sparkconsole.errors import SparkError
 from sparkconsole.fleet.logs.ring import LineRing
@@ -21,15 +21,17 @@ from sparkconsole.model.text.units import hms
 from sparkconsole.model.work.plan import Plan
 from sparkconsole.tui.draw.columns import TableRow
 from sparkconsole.tui.draw.fabric_result import network_note
+from sparkconsole.tui.draw.folding import error_lines
+from sparkconsole.tui.views.findings import findings_of
+from sparkconsole.tui.views.form_view import WorkPane
 from sparkconsole.tui.views.images.show import image_rows, legend
-from sparkconsole.tui.views.images.show_work import ending
 from sparkconsole.tui.views.launch import show
 from sparkconsole.tui.views.launch import show_checks as launch_checks
 from sparkconsole.tui.views.launch import show_join as board
-from sparkconsole.tui.widgets.form import Form, FormLine
+from sparkconsole.tui.widgets.form import Form
 from sparkconsole.tui.widgets.grid import SheetTable
 from sparkconsole.tui.widgets.log_view import LogView
-from sparkconsole.tui.widgets.styled_text import StyledText
+from sparkconsole.tui.widgets.styled_text import StyledText, frame_title
 from sparkconsole.tui.work import Task, TaskState
 
 BOARDED = (("launch",), ("node", "restart"))
@@ -39,38 +41,27 @@ CONTAINER_FIELDS = (
     "master_port", "timeout",
 )  # fmt: skip
 LABELS = {
-    "eth_if": "ethernet", "ib_if": "rdma", "nccl_debug": "nccl log", "gate": "fabric gate",
-    "ray_num_gpus": "ray GPUs", "ray_num_cpus": "ray CPUs", "ray_port": "ray port",
-    "dashboard_port": "dashboard", "master_port": "master port", "timeout": "ready in s",
+    "eth_if": "Ethernet", "ib_if": "RDMA", "nccl_debug": "NCCL log", "gate": "fabric gate",
+    "ray_num_gpus": "Ray GPUs", "ray_num_cpus": "Ray CPUs", "ray_port": "Ray port",
+    "dashboard_port": "dashboard", "master_port": "master port", "timeout": "timeout (s)",
 }  # fmt: skip
 HINTS = {
     "eth_if": "detected on each node",
     "ib_if": "detected on each node",
-    "nccl_debug": "quiet",
-    "env": "NAME=VALUE …, or NAME: its value from here",
-    "volume": "/data:/data …; $HOME and ~ are the node's",
-    "ray_num_gpus": "what it sees",
+    "nccl_debug": "off",
+    "env": "NAME=VALUE …, or NAME to pass yours",
+    "volume": "/data:/data …; $HOME and ~ are expanded on the node",
+    "ray_num_gpus": "detected",
     "ray_num_cpus": "all",
     "ray_port": "6379",
     "dashboard_port": "8265",
     "master_port": "29501",
 }
-LONG = ("tag", "env", "volume", "eth_if", "ib_if", "backend")
+LONG = ("tag", "env", "volume", "eth_if", "ib_if")
 
 
-class WizardPage(Vertical):
-    """One page of the wizard."""
-
-    def on_mount(self) -> None:
-        """Long fields take a line each."""
-        for line in self.query(FormLine):
-            line.set_class(line.field.name in LONG, "-long")
-
-    def hint(self, name: str, text: str) -> None:
-        """What stands in an empty field."""
-        for line in self.query(FormLine):
-            if line.field.name == name:
-                line.query_one("Input").placeholder = text  # type: ignore[attr-defined]
+Looked = Mapping[str, Any] | SparkError | None
+"""What `check` found, or why it found nothing; None: it has not answered."""
 
 
 def fit(table: SheetTable, rows: Sequence[TableRow]) -> None:
@@ -81,14 +72,14 @@ def fit(table: SheetTable, rows: Sequence[TableRow]) -> None:
         table.styles.height = height
 
 
-class NodesPage(WizardPage):
+class NodesPage(Vertical):
     """Who takes part, in which order, and what joins them."""
 
     def compose(self) -> ComposeResult:
         """The nodes, the backend, and how other nodes are said."""
         self.border_title = "nodes · the first is the head"
         yield SheetTable(show.NODE_COLUMNS, empty="no nodes yet", id="launch-nodes")
-        yield Form("launch", ("backend",), labels={"backend": "joined by"})
+        yield Form("launch", ("backend",), long=("backend",))
         yield StyledText(classes="note")
 
     def draw(self, nodes: Sequence[NodeState], found: Mapping[str, Mapping[str, Any]], backend: str) -> None:
@@ -103,7 +94,7 @@ class NodesPage(WizardPage):
         )  # fmt: skip
 
 
-class NetworkPage(WizardPage):
+class NetworkPage(Vertical):
     """What was detected on each node, and what a person may say instead."""
 
     def compose(self) -> ComposeResult:
@@ -111,21 +102,20 @@ class NetworkPage(WizardPage):
         self.border_title = "network · detected on each node"
         yield SheetTable(show.NETWORK_COLUMNS, empty="asking the nodes …", id="launch-network")
         yield StyledText(classes="note")
-        yield Form("launch", NETWORK_FIELDS, choices={"nccl_debug": NCCL_LEVELS}, labels=LABELS, hints=HINTS)
+        levels = {"nccl_debug": NCCL_LEVELS}
+        yield Form("launch", NETWORK_FIELDS, choices=levels, labels=LABELS, hints=HINTS, long=LONG)
 
-    def draw(
-        self, looked: Mapping[str, Any] | None, error: SparkError | None, tried: Sequence[Rate], now: datetime
-    ) -> None:
-        """`looked`: what `check` found; None: it has not answered. `tried`: rates of earlier fabric tests."""
+    def draw(self, looked: Looked, tried: Sequence[Rate], now: datetime) -> None:
+        """`tried`: rates of earlier fabric tests."""
         table, note = self.query_one(SheetTable), self.query_one(".note", StyledText)
         width = max(30, self.size.width - 2)
-        if error is not None:
-            table.empty = "not known"
+        if isinstance(looked, SparkError):
+            table.empty = "unknown"
             table.show(())
-            note.show(show.refused_lines(error, width))
+            note.show(show.refused_lines(looked, width))
         elif looked is not None:
             fit(table, show.network_rows(looked["nodes"]))
-            doubts = launch_checks.network_doubts(looked["findings"], width, 5)
+            doubts = launch_checks.network_doubts(findings_of(looked), width, 5)
             note.show(network_note(doubts, tried, now))
 
     def offer(self, nodes: Sequence[NodeState]) -> None:
@@ -135,99 +125,86 @@ class NetworkPage(WizardPage):
         self.query_one(Form).offer("ib_if", hcas)
 
 
-class ContainerPage(WizardPage):
+class ContainerPage(Vertical):
     """What the containers are started from and what they get."""
 
     def compose(self) -> ComposeResult:
         """The form, and where the image is."""
         self.border_title = "container"
-        yield Form("launch", CONTAINER_FIELDS, labels=LABELS, hints=HINTS)
+        yield Form("launch", CONTAINER_FIELDS, labels=LABELS, hints=HINTS, long=LONG)
         yield StyledText(classes="note")
 
     def draw(self, nodes: Sequence[NodeState], tag: str, container: str, extra: str) -> None:
         """Where the image is that is named; more words from the environment."""
-        self.hint("tag", tag)
-        self.hint("name", container)
-        wanted = str(self.query_one(Form).values.get("tag") or tag)
+        form = self.query_one(Form)
+        form.hint("tag", tag)
+        form.hint("name", container)
+        wanted = str(form.values.get("tag") or tag)
         row = next((r for r in image_rows(nodes) if full_name(r.tag) == full_name(wanted)), None)
-        text = (
-            legend(row, advice=False)
-            if row
-            else Text(f"○ {wanted} is on no node that was asked", "$node-warn")
-        )
-        lines = [Text(f"{wanted}: ", "bold").append_text(text)]
-        lines += [Text(f"docker run also gets, from VLLM_SPARK_EXTRA_DOCKER_ARGS: {extra}", "$muted")] * bool(
-            extra
-        )
-        self.query_one(".note", StyledText).show(lines)
+        missing = Text("○ not on any node that answered", "$node-warn")
+        where = legend(row, advice=False) if row else missing
+        also = Text(f"extra docker run args, from VLLM_SPARK_EXTRA_DOCKER_ARGS: {extra}", "$muted")
+        note = self.query_one(".note", StyledText)
+        note.show([Text(f"{wanted}: ", "bold").append_text(where), *([also] if extra else [])])
 
 
-class ReviewPage(WizardPage):
+class ReviewPage(Vertical):
     """The very plan, and the checks."""
 
     def compose(self) -> ComposeResult:
         """Both scroll."""
-        with VerticalScroll(id="review-plan", classes="pane", can_focus=True) as panel:
-            panel.border_title = "plan"
-            yield StyledText(classes="lines")
-        with VerticalScroll(id="review-checks", classes="pane", can_focus=True) as panel:
-            panel.border_title = "checks"
-            yield StyledText(classes="lines")
+        for name in ("plan", "checks"):
+            with VerticalScroll(id=f"review-{name}", classes="pane", can_focus=True) as panel:
+                panel.border_title = name
+                yield StyledText(classes="lines")
 
-    def draw_plan(self, plan: Plan | None, error: SparkError | None, text: str) -> None:
+    def draw_plan(self, planned: Plan | SparkError | None, text: str) -> None:
         """The plan, or why there is none, or what is being asked."""
-        pane = self.query_one("#review-plan")
-        width = max(30, pane.query_one(StyledText).size.width or pane.size.width - 1)
-        pane.border_title = show.plan_title(plan)
-        if error is not None:
-            lines = show.refused_lines(error, width)
-        elif plan is not None:
-            lines = show.plan_lines(plan, width)
-        else:
-            lines = [Text(text, "$muted")]
+        pane, width = self._pane("plan")
+        pane.border_title = show.plan_title(planned if isinstance(planned, Plan) else None)
+        match planned:
+            case Plan():
+                lines = show.plan_lines(planned, width)
+            case SparkError():
+                lines = show.refused_lines(planned, width)
+            case None:
+                lines = [Text(text, "$muted")]
         pane.query_one(StyledText).show(lines)
 
-    def draw_checks(self, looked: Mapping[str, Any] | None, error: SparkError | None) -> None:
+    def draw_checks(self, looked: Looked) -> None:
         """What `check` says."""
-        pane = self.query_one("#review-checks")
-        width = max(30, pane.query_one(StyledText).size.width or pane.size.width - 1)
-        pane.border_title = launch_checks.checks_title(looked["findings"] if looked else None)
-        if looked is not None:
-            lines = launch_checks.check_lines(looked["findings"], width)
+        pane, width = self._pane("checks")
+        findings = findings_of(looked) if isinstance(looked, Mapping) else None
+        pane.border_title = launch_checks.checks_title(findings)
+        if findings is not None:
+            lines = launch_checks.check_lines(findings, width)
+        elif isinstance(looked, SparkError):
+            lines = show.refused_lines(looked, width)
         else:
-            lines = show.refused_lines(error, width) if error else [Text("asking the nodes …", "$muted")]
+            lines = [Text("asking the nodes …", "$muted")]
         pane.query_one(StyledText).show(lines)
 
+    def _pane(self, name: str) -> tuple[VerticalScroll, int]:
+        """One of the two, and how wide its lines are."""
+        pane = self.query_one(f"#review-{name}", VerticalScroll)
+        return pane, max(30, pane.query_one(StyledText).size.width or pane.size.width - 1)
 
-class ProgressBoard(Vertical):
+
+class ProgressBoard(WorkPane):
     """How far each node got, while a launch, a repair or a restart is under way, and how it ended."""
-
-    shown: Task | None = None
-    _put_away: Task | None = None
 
     def compose(self) -> ComposeResult:
         """Nodes above, output below."""
         with Vertical(id="join", classes="pane"):
-            yield SheetTable(board.COLUMNS, empty="the first step begins …", id="join-table")
+            yield SheetTable(board.COLUMNS, empty="starting …", id="join-table")
             yield StyledText(classes="note")
-        yield LogView(LineRing(), id="join-log", classes="pane")
+        with LogView(LineRing(), id="join-log", classes="pane") as log:
+            log.border_title = "output"
 
-    @property
-    def in_front(self) -> bool:
-        """It shows something that the person has not put away."""
-        return self.shown is not None and self.shown is not self._put_away
-
-    def turn(self) -> None:
-        """Puts away what it shows, or takes it out again."""
-        self._put_away = self.shown if self.in_front else None
-
-    def follow(self, tasks: Sequence[Task]) -> None:
-        """Shows the newest work that starts containers."""
+    def newest(self, tasks: Sequence[Task]) -> Task | None:
+        """The last work that starts containers."""
         found = (t for t in reversed(tasks) if t.plan and any(t.words[: len(w)] == w for w in BOARDED))
-        if (task := next(found, None)) is not self.shown:
-            self.shown = task
-            self.query_one(LogView).show_ring(task.output if task else LineRing())
-            self.query_one(LogView).border_title = "output"
+        return next(found, None)
 
     def draw(self, nodes: Sequence[str]) -> None:
         """As it stands now."""
@@ -238,28 +215,14 @@ class ProgressBoard(Vertical):
         failed = task.state in (TaskState.FAILED, TaskState.CANCELLED)
         fit(self.query_one(SheetTable), board.board_rows(lines))
         panel = self.query_one("#join")
-        panel.border_title = task.title.replace("[", r"\[")
-        keys = "X stops it and takes it back" if task.running else "esc: back to the pages"
-        panel.border_subtitle = keys
+        panel.border_title = frame_title(task.title)
+        panel.border_subtitle = "X cancels and cleans up" if task.running else "esc: back to the form"
         first = board.summary(lines, running=task.running, failed=failed)
         first.append(f"  {hms(task.elapsed_s)}", "$muted")
-        width = max(30, self.query_one("#join").size.width)
-        more = ending(task.state.value, "", 0, task.error, width)[1:] if failed else []
+        more = error_lines(task.error, max(30, panel.size.width)) if task.error and failed else []
         if task.state is TaskState.DONE:
-            more = [Text("next: 5 serves a model · esc goes back to the pages", "$key")]
+            more = [Text("next: 5 serves a model · esc goes back to the form", "$key")]
         self.query_one(".note", StyledText).show([first, *more])
-
-
-class Steps(Static):
-    """Where in the wizard we are."""
-
-    page = ""
-
-    def tell(self, page: str) -> None:
-        """Draws it again when it is another page."""
-        if page != self.page:
-            self.page = page
-            self.update(show.pages_line(page))
 
 
 class Buttons(Horizontal):

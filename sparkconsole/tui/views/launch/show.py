@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -16,9 +15,11 @@ from sparkconsole.fleet.store import NodeState, Reachability
 from sparkconsole.model.launch.spec import Backend, LaunchSpec, recalled
 from sparkconsole.model.text.units import UNKNOWN, gib
 from sparkconsole.model.work.plan import Plan, Step
+from sparkconsole.tui.draw.bars import named
 from sparkconsole.tui.draw.columns import Column, TableRow
-from sparkconsole.tui.draw.folding import folded
+from sparkconsole.tui.draw.folding import error_lines, folded
 from sparkconsole.tui.draw.frame import filled, plain, styled
+from sparkconsole.tui.draw.plan import short_command
 from sparkconsole.tui.views.launch.show_checks import few
 
 PAGES = ("nodes", "network", "container", "review")
@@ -46,7 +47,7 @@ class ClusterStatus:
     container: str
     running: tuple[str, ...] = ()
     wrong: tuple[str, ...] = ()
-    """A sentence for each node that is not as it should be; where nothing is known: the lost ones."""
+    """A sentence for each node that is not healthy; where nothing is known: the lost ones."""
     spec: LaunchSpec | None = None
     """The launch that the containers tell of."""
 
@@ -83,30 +84,30 @@ def _wrong(node: NodeState, there: bool, runs: bool, *, ray: bool) -> str:
         return f"{node.name} is unknown: {node.reason or 'not reached'}"
     if node.containers is None:
         why = node.docker_error
-        return f"{node.name} is unknown: {why}" if why else f"{node.name} has not said yet"
+        return f"{node.name} is unknown: {why}" if why else f"{node.name}: not queried yet"
     if not runs:
-        return f"{node.name}: {'its container ended' if there else 'no container'}"
-    return f"{node.name}: Ray does not have it" if ray and node.ray_alive is False else ""
+        return f"{node.name}: {'container exited' if there else 'no container'}"
+    return f"{node.name}: not in the Ray cluster" if ray and node.ray_alive is False else ""
 
 
 def status_lines(now: ClusterStatus, count: int, width: int) -> list[Text]:
     """What stands now in one or two lines, with the keys that help."""
     match now.state:
         case ClusterCondition.NOTHING:
-            return [_fitting("○ nothing runs", "] next page  ^j launch as it stands", width, "$muted")]
+            return [_fitting("○ nothing runs", "] next page  ^j launch now", width, "$muted")]
         case ClusterCondition.UNKNOWN if not count:
-            return [styled("No nodes yet. Add one:  : node add NAME ADDRESS", "$node-warn")]
+            return [styled("No nodes yet. Add one with  :node add NAME ADDRESS", "$node-warn")]
         case ClusterCondition.UNKNOWN if now.wrong:
-            names = ", ".join(now.wrong[:3]) + (" …" if len(now.wrong) > 3 else "")
+            names = named(now.wrong)
             return [styled(f"· nothing runs on the nodes that answer; unknown: {names}", "$node-warn")]
         case ClusterCondition.UNKNOWN:
             return [styled("… asking the nodes what runs", "$muted")]
         case ClusterCondition.COMPLETE:
             text = f"● {now.container} runs on {_of(now, count)}{_how(now)}"
-            return [_fitting(text, "R restart…  D stop…  5: serve a model", width, "$node-up")]
-    text, keys = f"! {now.container} is half-running, on {_of(now, count)}", "F repair…  R restart…  D stop…"
+            return [_fitting(text, "R restart…  D down…  5: serve a model", width, "$node-up")]
+    text, keys = f"! {now.container} is half-running, on {_of(now, count)}", "F repair…  R restart…  D down…"
     if now.state is ClusterCondition.UNSURE:
-        text, keys = f"? {now.container} runs on the {_of(now, count)} that answer", "R restart…  D stop…"
+        text, keys = f"? {now.container} runs on the {_of(now, count)} that answer", "R restart…  D down…"
     first = _fitting(text + _how(now), keys, width, "$node-warn")
     return [first, styled(f"  {'; '.join(now.wrong)}", "$node-warn")]
 
@@ -154,8 +155,8 @@ def pages_line(page: str) -> Text:
 NODE_COLUMNS = (
     Column("number", "#", width=2, align="right"),
     Column("node", "NODE", min=8, max=24),
-    Column("part", "PART", min=6),
-    Column("stands", "STANDS", min=8, grow=True),
+    Column("part", "ROLE", min=6),
+    Column("status", "STATUS", min=8, grow=True),
     Column("address", "ADDRESS", min=7, drop=2),
     Column("fabric", "FABRIC", min=7, drop=1),
     Column("memory", "FREE GiB", width=8, align="right", drop=3),
@@ -170,7 +171,7 @@ def node_rows(
 
 
 def _node_row(index: int, node: NodeState, found: Mapping[str, Any], *, solo: bool) -> TableRow:
-    part = "head" if index == 0 else "not used" if solo else "worker"
+    part = "head" if index == 0 else "unused" if solo else "worker"
     memory = node.look.facts.memory.available if node.look and node.look.facts.memory else None
     cells = (
         str(index + 1),
@@ -206,8 +207,8 @@ def subset_lines(names: Sequence[str], width: int) -> list[Text]:
         return []
     swapped = ",".join((names[1], names[0]))
     text = (
-        "A launch has all nodes of this session, in this order. Fewer of them, or another head: "
-        f"leave and start  sparkconsole --nodes {swapped}"
+        "A launch uses all nodes of this session, in this order. For fewer nodes or another head, "
+        f"quit and run  sparkconsole --nodes {swapped}"
     )
     return [Text(line, "$muted") for line in folded(text, width)]
 
@@ -232,7 +233,7 @@ def network_rows(found: Iterable[Mapping[str, Any]]) -> list[TableRow]:
 def _network_cells(n: Mapping[str, Any]) -> tuple[Text | str, ...]:
     if not n["reachable"]:
         return (str(n["node"]), Text("✖ lost", "$node-lost"), UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN)
-    hcas = ", ".join(map(str, n["hcas"]))
+    hcas = ", ".join(map(str, n["hcas"] or ()))
     return (
         str(n["node"]),
         Text(str(n["eth_if"])) if n["eth_if"] else Text("○ none", "$node-warn"),
@@ -278,27 +279,17 @@ def _step_lines(number: int, step: Step, named: int, width: int) -> list[Text]:
     room = width - line.cell_len
     if width < 100:
         line.append_text(filled(styled(step.sentence), room))
-        below = f"{'':{named + 5}}$ {plain(command(step))}"
+        below = f"{'':{named + 5}}$ {plain(short_command(step.argv))}"
         return [line, filled(Text(below, "$muted"), width)]
     line.append_text(filled(styled(step.sentence), 48))
     line.append("  ")
-    line.append_text(filled(Text(plain(command(step)), "$muted"), room - 50))
+    line.append_text(filled(Text(plain(short_command(step.argv)), "$muted"), room - 50))
     return [line]
-
-
-def command(step: Step) -> str:
-    """The command without the script that it carries along."""
-    argv = step.argv
-    if argv[:2] == ("sh", "-c") and len(argv) > 3:
-        return shlex.join(("sh", "-c", "…", *argv[3:])).replace("'…'", "…", 1)
-    return shlex.join(argv)
 
 
 def refused_lines(error: SparkError, width: int) -> list[Text]:
     """Why there is no plan, and what to do."""
-    where = f"{error.node}: " if error.node else ""
-    lines = [Text(line, "$node-lost") for line in folded(f"✖ {where}{error.cause}", width)]
-    lines += [Text(line, "$node-warn") for line in folded(f"→ {error.hint}", width)] if error.hint else []
+    lines = error_lines(error, width)
     if key := _key_for(error):
         lines.append(Text(key, "$key"))
     return lines
@@ -315,9 +306,9 @@ def _key_for(error: SparkError) -> str:
 # --- small things of the pages
 
 BACKENDS = {
-    "ray": "ray: every node joins Ray; vLLM places its workers by it.",
-    "none": "none: no Ray; vLLM itself starts on every node, workers first.",
-    "solo": "solo: the head alone; no fast link is needed.",
+    "ray": "ray: every node joins the Ray cluster; vLLM places its workers through Ray.",
+    "none": "none: no Ray; vLLM runs on every node, workers start first.",
+    "solo": "solo: the head only; no fabric needed.",
 }
 
 
@@ -331,7 +322,7 @@ def explained(error: SparkError, now: ClusterStatus) -> SparkError:
     """A launch that has nothing to do: it runs already."""
     if now.state is ClusterCondition.COMPLETE and "nothing to do" in error.cause:
         return SparkError(
-            f"{now.container} runs already, complete; a launch would change nothing",
-            hint="R starts it anew, D stops it, 5 serves a model in it",
+            f"{now.container} is already running on all nodes; nothing to launch",
+            hint="R restarts the containers, D stops them, 5 serves a model",
         )
     return error

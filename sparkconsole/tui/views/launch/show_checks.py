@@ -2,76 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from rich.text import Text
 
-from sparkconsole.model.text.alike import form, groups, together, whose
+from sparkconsole.model.checks import Finding, Severity, joined_findings
+from sparkconsole.model.text.alike import groups, whose
+from sparkconsole.tui.draw.fabric_result import SEVERITY_SIGNS
 from sparkconsole.tui.draw.folding import folded
 from sparkconsole.tui.draw.frame import filled, plain
-
-SEVERITIES = {"fail": ("✖", "$node-lost"), "warn": ("!", "$node-warn"), "ok": ("✔", "$node-up")}
-Found = Mapping[str, str]
-"""A finding as `check` answers it."""
+from sparkconsole.tui.views.findings import tally
 
 
-def checks_title(findings: Sequence[Found] | None) -> str:
+def checks_title(findings: Sequence[Finding] | None) -> str:
     """`checks · 1 failed · 2 warnings · 12 ok`; a thing that is said of many nodes counts once."""
     if findings is None:
         return "checks"
-    severities = [same[0]["severity"] for same in _alike(findings)]
-    counts = {s: severities.count(s) for s in SEVERITIES}
-    words = [f"{counts['fail']} failed"] if counts["fail"] else []
-    words += [f"{counts['warn']} warning{'s' * (counts['warn'] != 1)}"] if counts["warn"] else []
-    return " · ".join(("checks", *words, f"{counts['ok']} ok"))
+    return f"checks · {tally(each.finding.severity for each in joined_findings(findings))}"
 
 
-def check_lines(findings: Sequence[Found], width: int) -> list[Text]:
+def check_lines(findings: Sequence[Finding], width: int) -> list[Text]:
     """What is wrong first, each with what to do; what is right in short, side by side."""
-    order, every = {"fail": 0, "warn": 1}, _every(findings)
-    wrong = sorted((f for f in findings if f["severity"] in order), key=lambda f: order[f["severity"]])
-    lines = [line for same in _alike(wrong) for line in _finding(same, every, width)]
-    return [*lines, *_side_by_side(_right(findings), width)]
+    wrong = [f for severity in (Severity.FAIL, Severity.WARN) for f in findings if f.severity is severity]
+    return [*_wrong_lines(wrong, findings, width), *_side_by_side(_right(findings), width)]
 
 
-def _alike(findings: Iterable[Found]) -> list[list[Found]]:
-    return groups(
-        findings,
-        lambda f: (f["severity"], f["check"], form(f["sentence"]), form(f["remedy"]), not f["node"]),
-    )
-
-
-def _every(findings: Iterable[Found]) -> int:
-    return len({f["node"] for f in findings if f["node"]})
-
-
-def _finding(same: Sequence[Found], every: int, width: int) -> list[Text]:
-    """One thing, of all the nodes of which it is said."""
-    mark, style = SEVERITIES[same[0]["severity"]]
-    nodes = whose([f["node"] for f in same if f["node"]], every)
-    text = f"{mark} {f'{nodes}: ' if nodes else ''}{together([f['sentence'] for f in same])}"
-    lines = [Text(line, style) for line in folded(text, width)]
-    if remedy := together([f["remedy"] for f in same]):
-        lines += [Text(f"  {line}", "$muted") for line in folded(f"→ {remedy}", width - 2)]
+def _wrong_lines(wrong: Iterable[Finding], findings: Iterable[Finding], width: int) -> list[Text]:
+    """Each thing once, of all the nodes of which it is said."""
+    every, lines = len({f.node for f in findings if f.node}), []
+    for each in joined_findings(wrong):
+        mark, style = SEVERITY_SIGNS[each.finding.severity]
+        where = f"{nodes}: " if (nodes := whose(each.nodes, every)) else ""
+        lines += [Text(x, style) for x in folded(f"{mark} {where}{each.finding.sentence}", width)]
+        remedy = folded(f"→ {each.finding.remedy}", width - 2) if each.finding.remedy else []
+        lines += [Text(f"  {line}", "$muted") for line in remedy]
     return lines
 
 
-def _right(findings: Iterable[Found]) -> list[str]:
+def _right(findings: Iterable[Finding]) -> list[str]:
     """What is right, once for all the nodes of which it is said."""
-    nodes: dict[str, list[str]] = {}
-    values: dict[str, set[str]] = {}
-    for f in (f for f in findings if f["severity"] == "ok"):
-        nodes.setdefault(f["check"], []).append(f["node"])
-        values.setdefault(f["check"], set()).add(f["sentence"])
-    return [f"✔ {check}: {_once(values[check], nodes[check])}" for check in nodes]
+    fine = groups((f for f in findings if f.severity is Severity.OK), lambda f: f.check)
+    return [f"✔ {same[0].check}: {_once(same)}" for same in fine]
 
 
-def _once(sentences: set[str], nodes: Sequence[str]) -> str:
-    named = [plain(n) for n in nodes if n]
-    if len(sentences) == 1:
-        sentence = plain(next(iter(sentences)))
-        return sentence if not named else f"{sentence} ({', '.join(named) if len(named) < 3 else len(named)})"
-    return f"ok on {', '.join(named)}" if len(named) < 3 else f"ok on {len(named)} nodes"
+def _once(same: Sequence[Finding]) -> str:
+    nodes = [plain(f.node) for f in same if f.node]
+    where = ", ".join(nodes) if len(nodes) < 3 else str(len(nodes))
+    if len({f.sentence for f in same}) > 1:
+        return f"ok on {where} nodes" if len(nodes) > 2 else f"ok on {where}"
+    return plain(same[0].sentence) + (f" ({where})" if nodes else "")
 
 
 def _side_by_side(words: Sequence[str], width: int) -> list[Text]:
@@ -85,11 +64,10 @@ def _side_by_side(words: Sequence[str], width: int) -> list[Text]:
     return [Text(" ", no_wrap=True, end="").join(row) for row in rows]
 
 
-def network_doubts(findings: Sequence[Found], width: int, height: int) -> list[Text]:
+def network_doubts(findings: Sequence[Finding], width: int, height: int) -> list[Text]:
     """What `check` has against the network."""
-    ours = [f for f in findings if f["check"] in ("fabric", "subnet", "mtu") and f["severity"] != "ok"]
-    lines = [line for same in _alike(ours) for line in _finding(same, _every(findings), width)]
-    return few(lines, height, width)
+    ours = [f for f in findings if f.check in ("fabric", "subnet", "mtu") and f.severity is not Severity.OK]
+    return few(_wrong_lines(ours, findings, width), height, width)
 
 
 def few(lines: list[Text], height: int, width: int) -> list[Text]:

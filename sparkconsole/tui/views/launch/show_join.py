@@ -16,11 +16,11 @@ from sparkconsole.tui.draw.frame import plain
 
 COLUMNS = (
     Column("node", "NODE", min=8, max=24),
-    Column("part", "PART", width=6, drop=1),
-    Column("container", "CONTAINER", width=9),
+    Column("part", "ROLE", width=6, drop=1),
+    Column("container", "CONTAINER", width=10),
     Column("ray", "RAY", width=9),
     Column("gpu", "GPU", width=5),
-    Column("why", "WHY", grow=True, min=10),
+    Column("why", "DETAIL", grow=True, min=10),
 )
 
 
@@ -43,8 +43,8 @@ MARKS = {
     JoinStage.ABSENT: ("–", "$muted"),
 }
 WORDS = {
-    "container": dict(zip(JoinStage, ("waits", "starts", "runs", "failed", "n/a"), strict=True)),
-    "ray": dict(zip(JoinStage, ("waits", "joining", "joined", "failed", "n/a"), strict=True)),
+    "container": dict(zip(JoinStage, ("waiting", "starting", "running", "failed", "n/a"), strict=True)),
+    "ray": dict(zip(JoinStage, ("waiting", "joining", "joined", "failed", "n/a"), strict=True)),
     "gpu": dict(zip(JoinStage, ("", "…", "1", "none", "n/a"), strict=True)),
 }
 _REACHES = sorted((reach.value for reach in NodeStage), key=len, reverse=True)
@@ -62,7 +62,7 @@ class JoinLine:
     why: str = ""
 
     @property
-    def stands(self) -> int:
+    def urgency(self) -> int:
         """Wrong ones first, then those on their way, then those that arrived."""
         stages = (self.container, self.ray, self.gpu)
         return 0 if JoinStage.FAILED in stages else 2 if self.arrived else 1
@@ -70,9 +70,14 @@ class JoinLine:
     @property
     def arrived(self) -> bool:
         """Nothing is missing."""
-        return all(
-            stage in (JoinStage.REACHED, JoinStage.ABSENT) for stage in (self.container, self.ray, self.gpu)
-        )
+        return {self.container, self.ray, self.gpu} <= {JoinStage.REACHED, JoinStage.ABSENT}
+
+    def up(self, why: str, ray: JoinStage | None = None, gpu: JoinStage | None = None) -> JoinLine:
+        """Its container runs; what Ray says of it counts where the launch has Ray."""
+        if self.ray is JoinStage.ABSENT:
+            return replace(self, container=JoinStage.REACHED, why=why)
+        stages = {"ray": ray or self.ray, "gpu": gpu or self.gpu}
+        return replace(self, container=JoinStage.REACHED, why=why, **stages)
 
 
 def board(
@@ -80,37 +85,27 @@ def board(
 ) -> tuple[JoinLine, ...]:
     """A line per node of the cluster that takes part, from what was told so far; `done`: all are ready."""
     ray = any("ray" in step.argv for step in plan.steps) if plan else False
-    taking = plan.nodes() if plan else ()
-    fresh = [n for n in nodes if n in taking]
     rest = {} if ray else {"ray": JoinStage.ABSENT, "gpu": JoinStage.ABSENT}
-    lines = {n: JoinLine(n, "head" if n == nodes[0] else "worker", **rest) for n in fresh}
+    taking = [n for n in nodes if plan and n in plan.nodes()]
+    lines = {n: JoinLine(n, "head" if n == nodes[0] else "worker", **rest) for n in taking}
     for item in news:
-        _hear(lines, item, ray=ray)
+        _hear(lines, item)
     if done:
-        return tuple(_ready(line, ray=ray) for line in lines.values())
+        return tuple(line.up("", JoinStage.REACHED, JoinStage.REACHED) for line in lines.values())
     return tuple(lines.values())
 
 
-def _ready(line: JoinLine, *, ray: bool) -> JoinLine:
-    rest = {"ray": JoinStage.REACHED, "gpu": JoinStage.REACHED} if ray else {}
-    return replace(line, container=JoinStage.REACHED, why="", **rest)
-
-
-def _hear(lines: dict[str, JoinLine], news: News, *, ray: bool) -> None:
-    if isinstance(news, StepBegan) and news.node in lines:
-        line = lines[news.node]
-        if line.container is JoinStage.WAITING:
-            lines[news.node] = replace(line, container=JoinStage.STARTED, why=news.sentence)
-        elif line.container is JoinStage.STARTED:
-            lines[news.node] = replace(line, why=news.sentence)
-    elif isinstance(news, StepEnded) and not news.outcome.ok:
-        node = news.outcome.step.node
-        if node in lines:
-            lines[node] = replace(lines[node], why=news.outcome.detail)
-    elif isinstance(news, Remark) and news.node in lines:
-        reach, why = _split(news.text)
-        if reach is not None:
-            lines[news.node] = _reached(lines[news.node], reach, why, ray=ray)
+def _hear(lines: dict[str, JoinLine], news: News) -> None:
+    match news:
+        case StepBegan(node, sentence) if node in lines:
+            if lines[node].container in (JoinStage.WAITING, JoinStage.STARTED):
+                lines[node] = replace(lines[node], container=JoinStage.STARTED, why=sentence)
+        case StepEnded(outcome) if not outcome.ok and outcome.step.node in lines:
+            node = outcome.step.node
+            lines[node] = replace(lines[node], why=outcome.detail)
+        case Remark(text, node) if node in lines:
+            reach, why = _split(text)
+            lines[node] = _reached(lines[node], reach, why)
 
 
 def _split(text: str) -> tuple[NodeStage | None, str]:
@@ -121,24 +116,18 @@ def _split(text: str) -> tuple[NodeStage | None, str]:
     return None, ""
 
 
-def _reached(line: JoinLine, reach: NodeStage, why: str, *, ray: bool) -> JoinLine:
+def _reached(line: JoinLine, reach: NodeStage | None, why: str) -> JoinLine:
     match reach:
         case NodeStage.STARTED:
-            return replace(line, container=JoinStage.STARTED, why=why or "is it running?")
+            return replace(line, container=JoinStage.STARTED, why=why or "checking that it runs")
         case NodeStage.UP:
-            rest = {"ray": JoinStage.STARTED} if ray else {}
-            return replace(line, container=JoinStage.REACHED, why=why, **rest)
+            return line.up(why, JoinStage.STARTED)
         case NodeStage.JOINED:
-            rest = (
-                {"ray": JoinStage.REACHED, "gpu": JoinStage.STARTED if why else JoinStage.REACHED}
-                if ray
-                else {}
-            )
-            return replace(line, container=JoinStage.REACHED, why=why, **rest)
+            return line.up(why, JoinStage.REACHED, JoinStage.STARTED if why else JoinStage.REACHED)
         case NodeStage.FAILED | NodeStage.LOST:
             return _failed(line, why or reach.value)
         case NodeStage.REMOVED:
-            text = f"{line.why}; taken back" if line.why else "taken back"
+            text = f"{line.why}; removed" if line.why else "removed"
             left = JoinStage.FAILED if line.container is JoinStage.FAILED else JoinStage.WAITING
             return replace(line, why=text, container=left)
     return line
@@ -153,11 +142,11 @@ def _failed(line: JoinLine, why: str) -> JoinLine:
 
 def board_rows(lines: Sequence[JoinLine]) -> list[TableRow]:
     """Wrong ones first, in a table."""
-    return [_row(line) for line in sorted(lines, key=lambda line: line.stands)]
+    return [_row(line) for line in sorted(lines, key=lambda line: line.urgency)]
 
 
 def _row(line: JoinLine) -> TableRow:
-    why = Text(plain(line.why), "$node-lost" if line.stands == 0 else "$muted")
+    why = Text(plain(line.why), "$node-lost" if line.urgency == 0 else "$muted")
     stages = [_stage(name, getattr(line, name)) for name in ("container", "ray", "gpu")]
     return TableRow(line.node, (plain(line.node), line.part, *stages, why))
 
@@ -170,8 +159,7 @@ def _stage(name: str, state: JoinStage) -> Text:
 def summary(lines: Sequence[JoinLine], *, running: bool, failed: bool) -> Text:
     """`2 of 4 nodes are ready`."""
     there = sum(line.arrived for line in lines)
-    bad = sum(line.stands == 0 for line in lines)
+    bad = sum(line.urgency == 0 for line in lines)
     text = f"{there} of {len(lines)} nodes are ready" + (f", {bad} failed" if bad else "")
-    if failed:
-        return Text(f"✖ {text}", "$node-lost")
-    return Text(f"▶ {text}", "$bar") if running else Text(f"✔ {text}", "$node-up")
+    mark, style = ("✖", "$node-lost") if failed else ("▶", "$bar") if running else ("✔", "$node-up")
+    return Text(f"{mark} {text}", style)

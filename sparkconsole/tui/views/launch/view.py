@@ -11,23 +11,25 @@ from textual import work
 from textual.app import ComposeResult
 from textual.containers import Container
 
-from sparkconsole.errors import SparkError, WrongUsage
+from sparkconsole.errors import SparkError
 from sparkconsole.fleet.fabric.history import RateHistory
 from sparkconsole.fleet.store import NodeState
 from sparkconsole.model.fabric.rates import Rate
 from sparkconsole.model.work.plan import Plan
 from sparkconsole.tui.keyboard.keys import Key
+from sparkconsole.tui.views.form_view import NEXT_FIELD
 from sparkconsole.tui.views.launch import show
 from sparkconsole.tui.views.launch.actions import LaunchActions
 from sparkconsole.tui.views.launch.pages import (
     Buttons,
     ContainerPage,
+    Looked,
     NetworkPage,
     NodesPage,
     ProgressBoard,
     ReviewPage,
-    Steps,
 )
+from sparkconsole.tui.views.node_keys import RESTART, STOP
 from sparkconsole.tui.widgets.form import Form
 from sparkconsole.tui.widgets.log_view import LogView
 from sparkconsole.tui.widgets.styled_text import StyledText
@@ -51,26 +53,20 @@ class LaunchView(LaunchActions):
     KEYS = (
         Key("page.previous", "backspace,left_square_bracket", "back", "Previous page.", display="⌫"),
         Key("page.next", "right_square_bracket", "next", "Next page.", display="]"),
-        Key("form.next", "tab", "field", "Go to the next field.", display="tab", act="app.focus_next"),
+        NEXT_FIELD,
         Key("launch", "ctrl+j", "launch…", changes=True, display="^j"),
-        Key("fabric.test", "t", "try fabric", shown=False),
-        Key("launch.copy", "y", "copy script", "Copy the words as a script."),
-        Key("launch.repair", "F", "repair…", "Start again what is missing of what half runs.", changes=True),
-        Key("node.restart", "R", "restart…", changes=True),
-        Key("stop", "D", "stop…", changes=True),
-        Key(
-            "launch.cancel", "X", "stop it…", "Stop the launch; what it started is taken back.", changes=True
-        ),
-        Key("launch.save", "ctrl+s", "save", "Save the words as a script here.", display="^s", shown=False),
-        Key("launch.form", "e", "pages", "Show the pages, or the board of the last launch.", shown=False),
+        Key("fabric.test", "t", "test fabric", shown=False),
+        Key("launch.copy", "y", "copy script", "Copy the launch as a script."),
+        Key("launch.repair", "F", "repair…", "Start the missing containers of the cluster.", changes=True),
+        RESTART,
+        STOP,
+        Key("launch.cancel", "X", "cancel…", "Cancel the launch and remove what it started.", changes=True),
+        Key("launch.save", "ctrl+s", "save", "Save the launch as a script here.", display="^s", shown=False),
+        Key("launch.form", "e", "form", "Show the form, or the progress of the last launch.", shown=False),
     )
     DEFAULT_CSS = """
-    LaunchView Steps { height: 1; }
-    LaunchView #launch-standing { height: auto; max-height: 2; padding: 0 1; }
-    LaunchView .pane, LaunchView .page {
-        border: round $frame; border-title-color: $title; padding: 0 1;
-    }
-    LaunchView .pane:focus, LaunchView .page:focus-within { border: round $frame-focus; }
+    LaunchView #launch-steps { height: 1; }
+    LaunchView #launch-status { height: auto; max-height: 2; padding: 0 1; }
     LaunchView #pages { layout: horizontal; height: 1fr; }
     LaunchView .page { display: none; width: 1fr; height: 100%; }
     LaunchView #page-review { border: none; padding: 0; }
@@ -82,7 +78,6 @@ class LaunchView(LaunchActions):
     LaunchView.-short .note { margin-top: 0; }
     LaunchView .page Form { height: auto; max-height: 70%; grid-size: 2; margin-top: 1; }
     LaunchView.-short .page Form { margin-top: 0; }
-    LaunchView .page Form FormLine Label { width: 12; }
     LaunchView .page FormLine.-long { column-span: 2; }
     LaunchView #review-plan { height: 3fr; }
     LaunchView #review-checks { height: 2fr; }
@@ -93,7 +88,7 @@ class LaunchView(LaunchActions):
     LaunchView ProgressBoard { display: none; height: 1fr; }
     LaunchView #join { height: 3fr; }
     LaunchView #join-log { height: 2fr; }
-    LaunchView.-boarding #pages, LaunchView.-boarding Buttons, LaunchView.-boarding Steps { display: none; }
+    LaunchView.-boarding { #pages, Buttons, #launch-steps { display: none; } }
     LaunchView.-boarding ProgressBoard { display: block; }
     LaunchView.-at-nodes #page-nodes, LaunchView.-at-network #page-network { display: block; }
     LaunchView.-at-container #page-container, LaunchView.-at-review #page-review { display: block; }
@@ -103,8 +98,7 @@ class LaunchView(LaunchActions):
     def __init__(self) -> None:
         super().__init__()
         self.page = show.PAGES[0]
-        self._drawn: tuple[Any, ...] = ()
-        self._looked: tuple[tuple[str, ...], Mapping[str, Any] | SparkError] | None = None
+        self._looked: Looked = None
         self._planned: tuple[tuple[str, ...], Plan | SparkError] | None = None
         self._asked: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
         self._shape: object = None
@@ -114,13 +108,13 @@ class LaunchView(LaunchActions):
 
     def compose_body(self) -> ComposeResult:
         """See the class."""
-        yield Steps()
-        yield StyledText(id="launch-standing")
+        yield StyledText(id="launch-steps")
+        yield StyledText(id="launch-status")
         with Container(id="pages"):
-            yield NodesPage(id="page-nodes", classes="page")
-            yield NetworkPage(id="page-network", classes="page")
-            yield ContainerPage(id="page-container", classes="page")
-            yield ReviewPage(id="page-review", classes="page")
+            yield NodesPage(id="page-nodes", classes="page pane")
+            yield NetworkPage(id="page-network", classes="page pane")
+            yield ContainerPage(id="page-container", classes="page pane")
+            yield ReviewPage(id="page-review", classes="page pane")
         yield ProgressBoard()
         yield Buttons()
 
@@ -130,19 +124,14 @@ class LaunchView(LaunchActions):
         self.go_to(self.page)
 
     @property
-    def nodes(self) -> tuple[NodeState, ...]:
-        """Of the session, head first."""
-        return tuple(self.console.store.nodes.values())
-
-    @property
     def container(self) -> str:
         """The name typed, or the cluster's."""
         return str(self.values.get("name") or self.cluster.container)
 
     @property
-    def standing(self) -> show.ClusterStatus:
+    def status(self) -> show.ClusterStatus:
         """What runs now."""
-        return show.cluster_status(self.nodes, self.container)
+        return show.cluster_status(self.node_states, self.container)
 
     def selected_nodes(self) -> tuple[str, ...]:
         """None: what is done here is done to all of them."""
@@ -155,17 +144,14 @@ class LaunchView(LaunchActions):
         if not self.query(ProgressBoard) or not self.query(Form):
             return
         board = self.query_one(ProgressBoard)
-        board.follow(self.console.work.tasks if self.console.work else ())
-        self.set_class(board.in_front, "-boarding")
-        seen = self._seen(board.shown)
-        if seen == self._drawn:
-            return
-        self._drawn = seen
-        self._draw_frame()
-        board.draw([n.name for n in self.nodes])
-        if not self.has_class("-boarding"):
-            self._draw_pages()
-            self._wonder()
+        board.follow(board.newest(self.tasks))
+        self.set_class(board.showing, "-boarding")
+        if self.is_new(*self._seen(board.shown)):
+            self._draw_frame()
+            board.draw([n.name for n in self.node_states])
+            if not board.showing:
+                self._draw_pages()
+                self._wonder()
 
     def _seen(self, task: Task | None) -> tuple[Any, ...]:
         return (
@@ -189,29 +175,27 @@ class LaunchView(LaunchActions):
             self.query_one(LogView).sample()
 
     def _draw_frame(self) -> None:
-        now, read_only = self.standing, self.console.options.read_only
-        self.query_one(Steps).tell(self.page)
-        lines = show.status_lines(now, len(self.nodes), max(20, self.size.width - 2))
+        now, read_only = self.status, self.console.options.read_only
+        self.query_one("#launch-steps", StyledText).show([show.pages_line(self.page)])
+        lines = show.status_lines(now, len(self.node_states), max(20, self.size.width - 2))
         if read_only:
             lines = [show.without_keys(line) for line in lines]
         if self.asking:
             lines = [Text(ASKING, "$muted")]
-        self.query_one("#launch-standing", StyledText).show(lines)
-        self.query_one(Buttons).draw(self.page, read_only=read_only, ready=bool(self.nodes))
+        self.query_one("#launch-status", StyledText).show(lines)
+        self.query_one(Buttons).draw(self.page, read_only=read_only, ready=bool(self.node_states))
 
     def _draw_pages(self) -> None:
-        looked = self._looked[1] if self._looked else None
-        found = looked if isinstance(looked, Mapping) else None
-        error = looked if isinstance(looked, SparkError) else None
-        by_name = {str(n["node"]): n for n in found["nodes"]} if found else {}
-        self.query_one(NodesPage).draw(self.nodes, by_name, str(self.values.get("backend") or ""))
+        nodes = self._looked["nodes"] if isinstance(self._looked, Mapping) else ()
+        by_name = {str(n["node"]): n for n in nodes}
+        self.query_one(NodesPage).draw(self.node_states, by_name, str(self.values.get("backend") or ""))
         network = self.query_one(NetworkPage)
-        network.draw(found, error, self._tried(), self.console.clock.now())
-        network.offer(self.nodes)
+        network.draw(self._looked, self._tried(), self.console.clock.now())
+        network.offer(self.node_states)
         extra = os.environ.get(EXTRA_ARGS, "")
-        self.query_one(ContainerPage).draw(self.nodes, self.cluster.image, self.container, extra)
-        self.query_one(ContainerPage).query_one(Form).offer("tag", show.tags(self.nodes))
-        self._draw_review(found, error)
+        self.query_one(ContainerPage).draw(self.node_states, self.cluster.image, self.container, extra)
+        self.query_one(ContainerPage).query_one(Form).offer("tag", show.tags(self.node_states))
+        self._draw_review()
 
     def _tried(self) -> tuple[Rate, ...]:
         """What earlier fabric tests measured."""
@@ -221,27 +205,21 @@ class LaunchView(LaunchActions):
         self._history = self._history or history_of(session)
         return self._history.glance(session.cluster.name)
 
-    def _draw_review(self, found: Mapping[str, Any] | None, error: SparkError | None) -> None:
-        review = self.query_one(ReviewPage)
-        review.draw_checks(found, error)
-        planned = self._planned[1] if self._planned and self._planned[0] == self._safe_words() else None
-        plan = planned if isinstance(planned, Plan) else None
-        wrong = planned if isinstance(planned, SparkError) else self.wrong()
-        review.draw_plan(plan, wrong, ASKING if self.nodes else "no nodes yet")
-
-    def _safe_words(self) -> tuple[str, ...]:
-        try:
-            return self.words()
-        except WrongUsage:
-            return ()
+    def _draw_review(self) -> None:
+        review, wrong = self.query_one(ReviewPage), self.wrong()
+        review.draw_checks(self._looked)
+        words, planned = self._planned or ((), None)
+        if wrong is not None or words != self.words():
+            planned = wrong
+        review.draw_plan(planned, ASKING if self.node_states else "no nodes yet")
 
     # --- asking
 
     def _wonder(self) -> None:
         """Asks again when something else is typed, or when the nodes are others or stand otherwise."""
-        if not self.nodes or self.wrong() is not None:
+        if not self.node_states or self.wrong() is not None:
             return
-        shape = tuple((n.name, n.reach, _outline(n)) for n in self.nodes)
+        shape = tuple((n.name, n.reach, _outline(n)) for n in self.node_states)
         wanted = (self.words(), words("check", {name: self.values.get(name) for name in CHECKED}))
         if shape != self._shape or wanted != self._asked:
             self._shape, self._asked = shape, wanted
@@ -250,17 +228,16 @@ class LaunchView(LaunchActions):
     @work(group="ask", exclusive=True, exit_on_error=False)
     async def _ask(self) -> None:
         """The checks and the plan; neither changes anything."""
-        console, (launch, check) = self.console, self._asked
-        if console.work is None:
-            return
+        launch, check = self._asked
         try:
-            self._looked = (check, (await console.work.answer(check)).data)
+            self._looked = (await self.ask(*check)).data
         except SparkError as error:
-            self._looked = (check, error)
+            self._looked = error
         try:
-            self._planned = (launch, await console.work.plan(launch))
+            assert self.console.work is not None  # noqa: S101 - it answered
+            self._planned = (launch, await self.console.work.plan(launch))
         except SparkError as error:
-            self._planned = (launch, show.explained(error, self.standing))
+            self._planned = (launch, show.explained(error, self.status))
         self.sample()
 
     # --- going through the pages
@@ -281,15 +258,15 @@ class LaunchView(LaunchActions):
         """The first page has none before it, the last none behind it; a board has none."""
         task = self.query_one(ProgressBoard).shown
         if key_id == "launch.cancel" and (task is None or not task.running):
-            return "no launch of this console is under way"
+            return "no launch is running in this console"
         if key_id == "launch.form" and task is None:
-            return "the pages are shown; nothing was launched here yet"
+            return "nothing was launched in this console yet"
         if key_id == "page.previous" and self.page == show.PAGES[0]:
             return "this is the first page"
         if key_id == "page.next" and self.page == show.PAGES[-1]:
             return "this is the last page: ^j launches"
         if key_id.startswith("page.") and self.has_class("-boarding"):
-            return "e shows the pages"
+            return "e shows the form"
         return super().idle(key_id)
 
     def action_page_next(self) -> None:
@@ -314,8 +291,8 @@ class LaunchView(LaunchActions):
         task = self.query_one(ProgressBoard).shown
         if self.is_idle("launch.cancel") or task is None or self.console.work is None:
             return
-        notes = ("what it started is removed again, after its log was kept",)
-        sure = await self.console.confirm(("stop", *task.words), Plan(f"Stop: {task.title}", notes=notes))
+        notes = ("containers it started are removed; their logs are kept",)
+        sure = await self.console.confirm(("stop", *task.words), Plan(f"Cancel: {task.title}", notes=notes))
         if sure and not self.is_idle("launch.cancel"):
             self.console.work.cancel(task)
 
@@ -324,7 +301,7 @@ class LaunchView(LaunchActions):
         if super().peel():
             return True
         board = self.query_one(ProgressBoard)
-        over = board.in_front and board.shown is not None and not board.shown.running
+        over = board.over
         if over:
             board.turn()
             self.sample()

@@ -18,13 +18,13 @@ from sparkconsole.model.work.news import advance_word
 from sparkconsole.model.work.plan import Plan, Step
 from sparkconsole.model.work.run_difference import leaves
 from sparkconsole.model.work.run_line import RunLine, gist
+from sparkconsole.tui.draw.bars import number_heads
 from sparkconsole.tui.draw.columns import Column, TableRow
 from sparkconsole.tui.draw.folding import folded
 from sparkconsole.tui.draw.frame import plain
 from sparkconsole.tui.draw.plan import plan_text
 from sparkconsole.tui.draw.sheet import sheet_lines
 from sparkconsole.tui.line.complete import verb_of
-from sparkconsole.tui.views.doctor.show import heads
 from sparkconsole.tui.work import Task
 
 SIGNS = {
@@ -117,7 +117,7 @@ def where(nodes: Sequence[str], names: Sequence[str]) -> str:
     if not nodes:
         return UNKNOWN
     if len(nodes) == 1:
-        return heads(tuple(names)).get(nodes[0], plain(nodes[0]))
+        return number_heads(names).get(nodes[0], plain(nodes[0]))
     return f"{len(nodes)}/{len(names)}" if set(nodes) <= set(names) else f"{len(nodes)} nodes"
 
 

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 from rich.cells import cell_len
 from rich.text import Text
@@ -19,7 +18,7 @@ from sparkconsole.model.text.printable import printable
 from sparkconsole.model.text.units import UNKNOWN, percent, stopwatch, token_rate
 from sparkconsole.tui.draw.bars import bar_text, fitted, work_bar
 from sparkconsole.tui.draw.charts.spark import spark_text
-from sparkconsole.tui.draw.folding import folded
+from sparkconsole.tui.draw.folding import hung
 
 WAY = (
     StartPhase.CONTAINER,
@@ -42,25 +41,8 @@ SHORT = {StartPhase.CONTAINER: "cntr", StartPhase.COMPILE: "comp", StartPhase.CA
 
 
 @dataclass(frozen=True, slots=True)
-class Start:
-    """What this console's own work knows of a start."""
-
-    running: bool = False
-    proved: bool = False
-    """A token came back, a moment ago."""
-    model: str = ""
-    stage: str = ""
-    percent: float | None = None
-    detail: str = ""
-    cause: str = ""
-    """Set: it failed."""
-    remedy: str = ""
-    elapsed_s: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class ServeStatus:
-    """How the served model stands, from the store and from this console's own work."""
+    """How the served model stands, as the store or a start of this console has it."""
 
     phase: ServerPhase
     model: str = ""
@@ -72,25 +54,19 @@ class ServeStatus:
     elapsed_s: float | None = None
 
 
-def serve_status(server: ServerState, start: Start | None, *, now_s: float, remedy: str = "") -> ServeStatus:
-    """The two put together. A start under way here says more than the store, a server that answers wins."""
+def serve_status(
+    server: ServerState, start: ServeStatus | None, *, now_s: float, remedy: str = ""
+) -> ServeStatus:
+    """The two put together. A start of this console says more than the store, a server that answers wins."""
     since = None if server.since_s is None else max(0.0, now_s - server.since_s)
-    unseen = server.phase is ServerPhase.UNKNOWN and bool(server.detail)
-    if server.phase is not ServerPhase.READY and not unseen and start is not None and start.proved:
-        return ServeStatus(ServerPhase.READY, start.model)
-    if server.phase is ServerPhase.READY or start is None or not (start.running or start.cause):
-        return _stored(server, since, remedy)
-    if start.running:
-        return _loading(server, start)
-    if server.phase in (ServerPhase.LOADING, ServerPhase.WEDGED):
-        return _stored(server, since, remedy)
-    return ServeStatus(
-        ServerPhase.FAILED,
-        start.model or server.model,
-        start.stage,
-        cause=start.cause,
-        remedy=start.remedy,
-    )
+    stored = _stored(server, since, remedy)
+    if start is None or server.phase is ServerPhase.READY:
+        return stored
+    if start.phase is ServerPhase.READY:
+        return stored if server.phase is ServerPhase.UNKNOWN and server.detail else start
+    if start.phase is ServerPhase.FAILED and server.phase in (ServerPhase.LOADING, ServerPhase.WEDGED):
+        return stored
+    return _furthest(server, start)
 
 
 def _stored(server: ServerState, since: float | None, remedy: str) -> ServeStatus:
@@ -107,16 +83,13 @@ def _stored(server: ServerState, since: float | None, remedy: str) -> ServeStatu
     )
 
 
-def _loading(server: ServerState, start: Start) -> ServeStatus:
+def _furthest(server: ServerState, start: ServeStatus) -> ServeStatus:
     """Whichever has come further; the store reads every line, so it says more of the same stage."""
-    stored = server.stage if server.phase is ServerPhase.LOADING else ""
-    further = bool(stored) and place(stored) >= place(start.stage)
-    stage, done, detail = (
-        (stored, server.percent, server.detail) if further else (start.stage, start.percent, start.detail)
-    )
-    return ServeStatus(
-        ServerPhase.LOADING, start.model or server.model, stage, done, detail, elapsed_s=start.elapsed_s
-    )
+    known = replace(start, model=start.model or server.model)
+    behind = server.phase is not ServerPhase.LOADING or place(server.stage) < place(start.stage)
+    if behind or not server.stage:
+        return known
+    return replace(known, stage=server.stage, percent=server.percent, detail=server.detail)
 
 
 def place(stage: str) -> int:
@@ -128,28 +101,20 @@ def place(stage: str) -> int:
 
 def way_text(now: ServeStatus, width: int) -> Text:
     """`✔ container  ✔ engine  ▶ weights 77 %  ○ compile  ○ KV cache  ○ graphs  ○ ready`, to `width` cells."""
-    for names, gap in ((_long, 2), (_long, 1), (_short, 1)):
-        text = _way(now, names, gap)
+    for short, gap in (({}, 2), ({}, 1), (SHORT, 1)):
+        text = _way(now, short, gap)
         if cell_len(text.plain) <= width:
             return text
     text.truncate(max(width, 0), overflow="ellipsis")
     return text
 
 
-def _long(phase: StartPhase) -> str:
-    return phase.value
-
-
-def _short(phase: StartPhase) -> str:
-    return SHORT.get(phase, phase.value)
-
-
-def _way(now: ServeStatus, names: Any, gap: int) -> Text:
+def _way(now: ServeStatus, short: Mapping[StartPhase, str], gap: int) -> Text:
     here, text = _here(now), Text(no_wrap=True, end="")
     for number, phase in enumerate(WAY):
         mark, style = MARKS[_mark(now, number, here)]
         text.append(mark, style)
-        text.append(f" {names(phase)}", "bold" if number == here else "")
+        text.append(f" {short.get(phase, phase.value)}", "bold" if number == here else "")
         if number == here and now.percent is not None:
             text.append(f" {now.percent:.0f}%", "bold")
         text.append(" " * gap if number + 1 < len(WAY) else "")
@@ -174,7 +139,7 @@ TITLES = {
     ServerPhase.NONE: "○ nothing is served",
     ServerPhase.LOADING: "▶ loading",
     ServerPhase.READY: "● ready",
-    ServerPhase.WEDGED: "✖ wedged",
+    ServerPhase.WEDGED: "✖ stuck",
     ServerPhase.FAILED: "✖ failed",
     ServerPhase.UNKNOWN: "– unknown",
 }
@@ -204,31 +169,21 @@ def wrong_lines(now: ServeStatus, width: int) -> list[Text]:
     lines = [way_text(now, width)] if now.stage and not unseen else []
     if unseen and now.model:
         lines.append(Text(_cut(f"last known: {now.model}", width), "$muted", no_wrap=True, end=""))
-    cause = now.cause or _USUAL.get(now.phase, "")
-    lines += _folded(f"{TITLES[now.phase][0]} ", "$node-lost", cause, width) if cause else []
-    remedy = now.remedy or _NEXT.get(now.phase, "")
-    return [*lines, *(_folded("→ ", "$node-up", remedy, width) if remedy else [])]
+    cause, remedy = now.cause or CAUSES.get(now.phase, ""), now.remedy or REMEDIES.get(now.phase, "")
+    lines += hung(f"{TITLES[now.phase][0]} ", "$node-lost", cause, width)
+    return [*lines, *hung("→ ", "$node-up", remedy, width)]
 
 
-_USUAL = {
-    ServerPhase.WEDGED: "it answers /health but completes no token: a worker died or the fabric hangs",
-    ServerPhase.FAILED: "the server ended",
-    ServerPhase.UNKNOWN: "the head has not been asked yet, or cannot be reached",
+CAUSES = {
+    ServerPhase.WEDGED: "/health answers but no token comes back: a worker died or the fabric hangs",
+    ServerPhase.FAILED: "the server exited",
+    ServerPhase.UNKNOWN: "the head was not queried yet, or it is unreachable",
 }
-_NEXT = {
-    ServerPhase.WEDGED: "X stops it; then V serves again; R in the cluster view restarts the containers",
-    ServerPhase.FAILED: "l shows its log; change a field, then V",
-    ServerPhase.UNKNOWN: "r looks again; the cluster view says how the nodes stand",
+REMEDIES = {
+    ServerPhase.WEDGED: "X stops the server, V serves again; R in the cluster view restarts the containers",
+    ServerPhase.FAILED: "l shows the log; change a field, then V",
+    ServerPhase.UNKNOWN: "r refreshes; 1 shows the state of the nodes",
 }
-
-
-def _folded(mark: str, style: str, sentence: str, width: int) -> list[Text]:
-    """A sentence broken between words, behind its mark."""
-    found = folded(sentence, max(width - len(mark), 8))
-    lines = [Text(" " * len(mark) + line, no_wrap=True, end="") for line in found]
-    if lines:
-        lines[0] = Text.assemble((mark, style), found[0], no_wrap=True, end="")
-    return lines
 
 
 def ready_lines(
@@ -307,18 +262,6 @@ def curl(address: str, server: ServerState) -> str:
     return (
         f"curl {url(address, server.port)}/chat/completions -H 'Content-Type: application/json' -d '{body}'"
     )
-
-
-def preview_text(commands: Mapping[str, str], width: int, height: int) -> Text:
-    """The command of every rank, folded to `height` lines; the rest is said to be there."""
-    lines: list[str] = []
-    for node, command in commands.items():
-        prefix = f"{node}  " if len(commands) > 1 else ""
-        lines += folded(f"{prefix}{command}", width)
-    if len(lines) > height > 0:
-        more = " … y copies all"
-        lines = [*lines[: height - 1], fitted(lines[height - 1], max(0, width - len(more))).rstrip() + more]
-    return Text("\n".join(lines), "$muted", no_wrap=True, end="")
 
 
 def _cut(text: str, width: int) -> str:

@@ -4,43 +4,45 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from sparkconsole.fleet.store import ServerPhase
 from sparkconsole.model.serve.spec import StartPhase
 from sparkconsole.model.work.news import Remark
-from sparkconsole.tui.views.serve.show import Start, place
+from sparkconsole.tui.views.serve.show import ServeStatus, place
 from sparkconsole.tui.work import Task, TaskState
 
-OTHER = ("stop", "status")
+FRESH_S = 10.0
+"""It ended so short a time ago that the watch may not have looked since."""
+
+
+def is_start(words: Sequence[str]) -> bool:
+    """They serve a model, and neither stop one nor only look."""
+    return words[:1] == ("serve",) and len(words) > 1 and words[1] not in ("stop", "status")
 
 
 def newest_start(tasks: Sequence[Task]) -> Task | None:
     """The newest work that serves a model; a stop that ended well makes what was before it history."""
     for task in reversed(tasks):
-        if task.words[:1] != ("serve",):
-            continue
-        if task.words[1:2] == ("stop",) and task.state is TaskState.DONE:
+        if task.words[:2] == ("serve", "stop") and task.state is TaskState.DONE:
             return None
-        if task.words[1:2] not in [(word,) for word in OTHER]:
+        if is_start(task.words):
             return task
     return None
 
 
-def start_of(task: Task, *, fresh: bool = False) -> Start:
-    """How far it is, or why it failed."""
-    stage = reached(task)
-    advance = next((a for (_, what), a in task.advances.items() if what == stage), None)
-    cause = str(task.error.cause) if task.error and task.state is TaskState.FAILED else ""
-    node = task.error.node if task.error else ""
-    return Start(
-        running=task.running,
-        proved=fresh and task.answer is not None and task.answer.data.get("state") == "ready",
-        model=_model(task),
-        stage=stage,
-        percent=advance.done if advance and task.running else None,
-        detail=_detail(task, stage),
-        cause=f"{node}: {cause}" if cause and node else cause,
-        remedy=task.error.hint if task.error else "",
-        elapsed_s=task.elapsed_s,
-    )
+def start_of(task: Task) -> ServeStatus | None:
+    """How far it is, why it failed, or that a token came back a moment ago; None: it is history."""
+    stage, model, error = reached(task), _model(task), task.error
+    if task.running:
+        advance = next((a for (_, what), a in task.advances.items() if what == stage), None)
+        done, detail = advance.done if advance else None, _detail(task, stage)
+        return ServeStatus(ServerPhase.LOADING, model, stage, done, detail, elapsed_s=task.elapsed_s)
+    fresh = task.ended_s is not None and task.clock.monotonic() - task.ended_s < FRESH_S
+    if fresh and task.answer is not None and task.answer.data.get("state") == "ready":
+        return ServeStatus(ServerPhase.READY, model)
+    if error is None or task.state is not TaskState.FAILED:
+        return None
+    cause = f"{error.node}: {error.cause}" if error.node else error.cause
+    return ServeStatus(ServerPhase.FAILED, model, stage, cause=cause, remedy=error.hint)
 
 
 def reached(task: Task) -> str:

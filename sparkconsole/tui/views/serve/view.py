@@ -1,30 +1,32 @@
-"""The serve view: what to serve, how far a start is, what the served model does, what went wrong."""
+"""The serve view: the model to serve, how far a start is, what the served model does, what went wrong."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from rich.text import Text
 from textual import work
 from textual.app import ComposeResult
-from textual.containers import Vertical
+from textual.containers import Horizontal, Vertical
 
 from sparkconsole.errors import SparkError, WrongUsage
 from sparkconsole.fleet.logs.feed import Feed
 from sparkconsole.fleet.logs.ring import LineRing
 from sparkconsole.fleet.store import ServerPhase
 from sparkconsole.model.serve.spec import PRESETS, SEED_PORT
-from sparkconsole.model.text.printable import printable
+from sparkconsole.model.text.units import token_rate
 from sparkconsole.tui.dialogs.choose import Choose
+from sparkconsole.tui.draw.charts.area import area
 from sparkconsole.tui.draw.folding import folded
+from sparkconsole.tui.draw.preview import CommandPreview, preview_lines
 from sparkconsole.tui.keyboard.keys import Key
 from sparkconsole.tui.views import show_logs
-from sparkconsole.tui.views.form_view import FormView
+from sparkconsole.tui.views.form_view import NEXT_FIELD, FormView
 from sparkconsole.tui.views.serve import form as filling
 from sparkconsole.tui.views.serve import show
-from sparkconsole.tui.views.serve.rates import Rates
 from sparkconsole.tui.views.serve.start import newest_start, start_of
 from sparkconsole.tui.widgets.form import Form
 from sparkconsole.tui.widgets.log_view import LogView
@@ -33,8 +35,7 @@ from sparkconsole.tui.work import Task
 from sparkconsole.verbs.logs.sources import server_sources
 
 SERVING = (ServerPhase.LOADING, ServerPhase.READY, ServerPhase.WEDGED)
-BY_HAND = "log · started by hand or by another console; it is not kept here"
-FRESH_S = 10.0
+BY_HAND = "log · not recorded: the server was started outside this console"
 AGAIN_S = 60.0
 """The caches are looked at again when the view is shown after this long."""
 
@@ -47,33 +48,25 @@ class ServeView(FormView):
     KEYS = (
         Key("model.next", "down", "model", "Choose the next model; up: the one before.", display="↑↓"),
         Key("model.previous", "up", "model", "Choose the model before.", shown=False, display="↑"),
-        Key(
-            "form.next",
-            "tab",
-            "field",
-            "Go to the next field of the form.",
-            display="tab",
-            act="app.focus_next",
-        ),
-        Key("serve.pick", "o", "recent", "Fill the form: presets, recent starts, models in the caches."),
-        Key("serve.copy", "y", "copy cmd", "Copy the exact command of every rank."),
+        NEXT_FIELD,
+        Key("serve.pick", "o", "recent", "Fill the form from presets, recent starts or cached models."),
+        Key("serve.copy", "y", "copy cmd", "Copy the exact command of every rank.", act="copy_command"),
         Key("serve.logs", "l", "logs", "Show the server's log in the logs view."),
         Key("serve", "V,ctrl+j", "serve…", changes=True, display="V"),
         Key("serve.stop", "X", "stop…", changes=True),
         Key("serve.curl", "c", "curl", "Copy a curl example of the served model."),
-        Key("serve.form", "e", "form", "Show the form, or what is served, where there is room for one."),
+        Key("serve.form", "e", "form", "Show the form or the server, where only one fits."),
     )
     DEFAULT_CSS = """
-    ServeView .pane { border: round $frame; border-title-color: $title; padding: 0 1; height: auto; }
+    ServeView .pane { height: auto; }
     ServeView #serve-spec Form { grid-size: 3; height: auto; }
     ServeView #serve-spec FormLine.-long { column-span: 3; }
-    ServeView #serve-spec FormLine Label { width: 12; }
     ServeView #serve-preview { height: auto; max-height: 2; }
     ServeView.-tall #serve-preview { max-height: 6; margin-top: 1; }
     ServeView #serve-log { height: 1fr; min-height: 3; }
-    ServeView Rates { display: none; }
-    ServeView.-tall.-ready Rates { display: block; }
-    ServeView #serve-log:focus { border: round $frame-focus; }
+    ServeView #serve-rates { display: none; height: 10; }
+    ServeView #serve-rates .pane { width: 1fr; height: 100%; }
+    ServeView.-tall.-ready #serve-rates { display: block; }
     ServeView.-short.-serving #serve-spec { display: none; }
     ServeView.-short.-editing #serve-spec { display: block; }
     ServeView.-short.-editing #serve-log { display: none; }
@@ -82,39 +75,33 @@ class ServeView(FormView):
     def __init__(self) -> None:
         super().__init__()
         self._models: tuple[Mapping[str, Any], ...] = ()
-        self._models_note = "looking into the nodes' caches …"
+        self._models_note = "checking the model caches …"
         self._asked_s: float | None = None
         self._remedy: tuple[str, str] = ("", "")
-        self._drawn: tuple[Any, ...] = ()
         self._logged: object = ()
         self._feed: Feed | None = None
 
     # --- parts
 
     def compose_body(self) -> ComposeResult:
-        """Form with its commands, standing, log."""
+        """Form with its commands, how the server is, its rates, its log."""
         with Vertical(id="serve-spec", classes="pane") as panel:
-            panel.border_title = "what to serve"
+            panel.border_title = "model"
             yield Form(
                 "serve",
                 filling.FIELDS,
                 labels=filling.LABELS,
                 hints=filling.HINTS,
                 choices={"model": tuple(PRESETS), **filling.CHOICES},
-                id="serve-form",
+                long=("model", "extra"),
             )
             yield StyledText(id="serve-preview")
-        yield StyledText(id="serve-standing", classes="pane")
-        yield Rates()
-        yield LogView(LineRing(), id="serve-log", classes="pane")
-
-    def on_mount(self) -> None:
-        """The first and the last field take a line each."""
-        super().on_mount()
-        lines = list(self.query("FormLine"))
-        for line in (lines[0], lines[-1]):
-            line.add_class("-long")
-        self.query_one(LogView).wrap = True
+        yield StyledText(id="serve-status", classes="pane")
+        with Horizontal(id="serve-rates"):
+            yield StyledText(id="serve-generated", classes="pane")
+            yield StyledText(id="serve-prompt", classes="pane")
+        with LogView(LineRing(), id="serve-log", classes="pane") as log:
+            log.set_reactive(LogView.wrap, True)
 
     def on_screen_resume(self) -> None:
         """What the nodes have may be something else by now."""
@@ -129,13 +116,11 @@ class ServeView(FormView):
         """Nobody reads what nobody sees."""
         self._rest()
 
-    def on_unmount(self) -> None:
-        """The same for good."""
-        self._rest()
-
     def _rest(self) -> None:
         if self._feed is not None:
             self._feed.stop()
+
+    on_unmount = _rest
 
     @property
     def address(self) -> str:
@@ -153,13 +138,11 @@ class ServeView(FormView):
     async def _ask_models(self) -> None:
         """Which models can be chosen; a node that cannot be asked is said."""
         await self.console.opened.wait()
-        if self.console.work is None:
-            return
         self._asked_s = self.console.clock.monotonic()
         try:
-            answer = await self.console.work.answer(("model", "list"))
+            answer = await self.ask("model", "list")
         except SparkError as error:
-            self._models_note = f"the caches could not be looked at: {error.cause}"
+            self._models_note = f"cannot read the model caches: {error.cause}"
             return
         self._models = tuple(answer.data["models"])
         self.console.models = tuple(str(m["name"]) for m in self._models)
@@ -168,53 +151,37 @@ class ServeView(FormView):
         self.form.offer("model", (*whole, *PRESETS))
         self._drawn = ()
 
-    def standing(self) -> show.ServeStatus:
+    def status(self) -> show.ServeStatus:
         """How the served model stands right now."""
-        task = self._start()
-        start = start_of(task, fresh=self._fresh(task)) if task else None
-        server = self.console.store.server
+        task, server = newest_start(self.tasks), self.console.store.server
         remedy = self._remedy[1] if self._remedy[0] == server.detail else ""
-        return show.serve_status(server, start, now_s=self.console.clock.monotonic(), remedy=remedy)
+        now_s = self.console.clock.monotonic()
+        return show.serve_status(server, start_of(task) if task else None, now_s=now_s, remedy=remedy)
 
-    def _fresh(self, task: Task) -> bool:
-        """It ended so short a time ago that the watch may not have looked since."""
-        return task.ended_s is not None and task.clock.monotonic() - task.ended_s < FRESH_S
-
-    def _start(self) -> Task | None:
-        return newest_start(self.console.work.tasks) if self.console.work else None
-
-    def preview(self) -> filling.ServePreview:
-        """What V would run."""
-        try:
-            words = self.form.words()
-        except WrongUsage as error:
-            return filling.ServePreview(wrong=error.cause)
-        return filling.preview(words, self.console.store, self.cluster.container)
+    def commands(self) -> CommandPreview:
+        """What V would run, by rank."""
+        return filling.commands(self.form.words(), self.console.store, self.cluster.container)
 
     # --- drawing
 
     def sample(self) -> None:
         """Draws what changed; a second that passes is a change while something loads or is served."""
-        now = self.standing()
-        task = self._start()
-        seen = (
+        now, task = self.status(), newest_start(self.tasks)
+        if self.is_new(
             self.console.store.version,
             task.version if task else -1,
             replace(now, elapsed_s=int(now.elapsed_s or 0)),
             self._models_note,
             self.size,
             tuple(self.form.values.items()),
-        )
-        if seen == self._drawn:
-            return
-        self._drawn = seen
-        self.set_class(now.phase in SERVING, "-serving")
-        self.set_class(now.phase is ServerPhase.READY, "-ready")
-        self._draw_preview()
-        self._draw_standing(now)
-        self.query_one(Rates).show(self.console.store)
-        self._follow(task, now)
-        self._ask_remedy(now)
+        ):
+            self.set_class(now.phase in SERVING, "-serving")
+            self.set_class(now.phase is ServerPhase.READY, "-ready")
+            self._draw_preview()
+            self._draw_status(now)
+            self._draw_rates()
+            self._follow(task, now)
+            self._ask_remedy(now)
 
     def sample_logs(self) -> None:
         """New lines of the log."""
@@ -222,21 +189,26 @@ class ServeView(FormView):
 
     def _draw_preview(self) -> None:
         width = max(20, self.query_one("#serve-spec").size.width)
-        height = 5 if self.has_class("-tall") else 2
-        preview = self.preview()
-        if not self.form.values.get("model"):
-            lines = [Text("the command stands here once a model is chosen", "$muted", no_wrap=True, end="")]
-        elif preview.wrong:
-            lines = [Text(f"! {printable(preview.wrong)}", "$node-warn", no_wrap=True, end="")]
-        else:
-            chosen = str(self.form.values.get("model") or "")
-            remarks = [*filling.doubts(chosen, self._models), *preview.notes][: height - 1]
-            lines = [Text(f"! {printable(r)}", "$node-warn", no_wrap=True, end="") for r in remarks]
-            lines = [*show.preview_text(preview.commands, width, height - len(lines)).split("\n"), *lines]
+        lines = [Text("pick a model to see the command", "$muted")]
+        if chosen := str(self.form.values.get("model") or ""):
+            preview, height = self.preview(), 5 if self.has_class("-tall") else 2
+            doubts = filling.doubts(chosen, self._models)
+            lines = preview_lines(preview, width, height, (*doubts, *preview.notes))
         self.query_one("#serve-preview", StyledText).show(lines)
 
-    def _draw_standing(self, now: show.ServeStatus) -> None:
-        pane = self.query_one("#serve-standing", StyledText)
+    def _draw_rates(self) -> None:
+        """A value per reading of /metrics, newest on the right."""
+        store, server = self.console.store, self.console.store.server
+        for kind, series, rate in (
+            ("generated", store.generated, server.generated_per_s),
+            ("prompt", store.prompted, server.prompt_per_s),
+        ):
+            pane = self.query_one(f"#serve-{kind}", StyledText)
+            pane.border_title = f"{kind} · {token_rate(rate)}"
+            pane.draw(partial(area, tuple(series)))
+
+    def _draw_status(self, now: show.ServeStatus) -> None:
+        pane = self.query_one("#serve-status", StyledText)
         pane.border_title = show.title(now)
         width = max(20, pane.size.width or self.size.width - 4)
         store = self.console.store
@@ -257,7 +229,7 @@ class ServeView(FormView):
         read_only = self.console.options.read_only
         how = filling.how(self.console.store, self.cluster.container, read_only=read_only)
         parts = (*folded(how, width), *folded(self._models_note, width))
-        return [Text(line, no_wrap=True, end="") for line in parts]
+        return [Text(line) for line in parts]
 
     def _follow(self, task: Task | None, now: show.ServeStatus) -> None:
         """While a start of this console runs, what it says; else the server's own log, whoever started it."""
@@ -282,9 +254,9 @@ class ServeView(FormView):
             log.show_ring(self._feed.ring if self._feed else LineRing())
             log.border_title = "log of the server" if self._feed else BY_HAND
         elif now.phase is ServerPhase.UNKNOWN:
-            log.border_title = "log · whether a server writes one is unknown"
+            log.border_title = "log · server state unknown"
         elif task is None:
-            log.border_title = "log · nothing was started here yet"
+            log.border_title = "log · no server started yet"
 
     def _ask_remedy(self, now: show.ServeStatus) -> None:
         """Once for each thing that is wrong and that this console did not see happen."""
@@ -296,10 +268,8 @@ class ServeView(FormView):
 
     @work(group="remedy", exclusive=True, exit_on_error=False)
     async def _ask_status(self, detail: str) -> None:
-        if self.console.work is None:
-            return
         try:
-            answer = await self.console.work.answer(("serve", "status", "--port", str(self.port)))
+            answer = await self.ask("serve", "status", "--port", str(self.port))
         except SparkError:
             return
         self._remedy = (detail, str(answer.data.get("remedy", "")))
@@ -314,13 +284,13 @@ class ServeView(FormView):
 
     def idle(self, key_id: str) -> str:
         """Where nothing is served there is nothing to stop or to ask."""
-        phase, start = self.console.store.server.phase, self._start()
+        phase, start = self.console.store.server.phase, newest_start(self.tasks)
         if key_id == "serve.curl" and phase is not ServerPhase.READY:
-            return "nothing answers yet that curl could ask"
+            return "no server answers yet"
         if key_id == "serve.stop" and phase is ServerPhase.NONE and not (start and start.running):
-            return "no server runs that could be stopped"
+            return "no server is running"
         if key_id == "serve.form" and not (self.has_class("-short") and self.has_class("-serving")):
-            return "the form is shown already"
+            return "the form is already shown"
         return super().idle(key_id)
 
     def action_serve(self) -> None:
@@ -328,7 +298,7 @@ class ServeView(FormView):
         try:
             words = self.form.words()
         except WrongUsage as error:
-            self.warn(f"{error.cause}: ↑ ↓ choose")
+            self.warn(f"{error.cause}: ↑ ↓ pick one")
             self.add_class("-editing")
             return
         self.remove_class("-editing")
@@ -354,14 +324,6 @@ class ServeView(FormView):
             more = () if self.port == SEED_PORT else ("--port", str(self.port))
             self.console.say(("serve", "stop", *more))
 
-    def action_serve_copy(self) -> None:
-        """`y`"""
-        preview = self.preview()
-        if preview.wrong:
-            self.warn(preview.wrong)
-        else:
-            self.to_clipboard(preview.text(), "the command")
-
     def action_serve_curl(self) -> None:
         """`c`"""
         if not self.is_idle("serve.curl"):
@@ -383,10 +345,8 @@ class ServeView(FormView):
             self.sample()
 
     async def _recent(self) -> tuple[filling.Offer, ...]:
-        if self.console.work is None:
-            return ()
         try:
-            answer = await self.console.work.answer(("runs", "list", "--limit", "0"))
+            answer = await self.ask("runs", "list", "--limit", "0")
         except SparkError:
             return ()
         return filling.recent(answer.data["runs"])
