@@ -27,7 +27,7 @@ from sparkconsole.model.cluster import Cluster
 from sparkconsole.model.text.nearest import did_you_mean, suggestion
 from sparkconsole.model.text.printable import printable
 from sparkconsole.tui.keyboard.keys import GLOBAL, VIEWS, Key, bindings, keymap_of
-from sparkconsole.tui.keyboard.keystrokes import Keystrokes, keep_every_escape
+from sparkconsole.tui.keystrokes import Keystrokes, keep_every_escape
 from sparkconsole.tui.line import prompt
 from sparkconsole.tui.line.history import load_history, remembered, save_history
 from sparkconsole.tui.overlays import SAYING, Above, PendingRequest
@@ -381,7 +381,7 @@ class Console(Above):
         if len(self.screen_stack) > 1:
             self.pop_screen()
         elif self.work is not None and self.work.running:
-            from sparkconsole.tui.dialogs.leave import Leave
+            from sparkconsole.tui.dialogs.question import Leave
 
             self.push_screen(Leave(self.work.running), lambda sure: self.exit() if sure else None)
         else:

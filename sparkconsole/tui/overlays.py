@@ -19,8 +19,7 @@ from sparkconsole.fleet.store import Event, Store
 from sparkconsole.model.text.printable import printable
 from sparkconsole.model.work.answer import Answer
 from sparkconsole.model.work.plan import Plan
-from sparkconsole.tui.dialogs.dialog import Dialog
-from sparkconsole.tui.dialogs.planning import Planning
+from sparkconsole.tui.dialogs.dialog import Dialog, Planning
 from sparkconsole.tui.line.prompt import Prompt, PromptAbove
 from sparkconsole.tui.view import View
 from sparkconsole.verbs.grammar.execute import FRESH_S
@@ -43,10 +42,8 @@ class PendingRequest:
 
     def planning(self) -> Planning:
         """A dialog that stands until the next question does, or until `over`."""
-        made = Planning(self.words)
-        made.give_up = self.give_up
-        self._shown.append(made)
-        return made
+        self._shown.append(Planning(self.words, self.give_up))
+        return self._shown[-1]
 
     def over(self) -> None:
         """Nothing is planned any more."""

@@ -16,7 +16,7 @@ from textual.widgets import Static
 from sparkconsole.model.cluster import Cluster
 from sparkconsole.model.text.printable import printable
 from sparkconsole.tui.chrome import KeyLine, Tabs, TitleBar
-from sparkconsole.tui.keyboard.focus import FIELD, LINE, offered
+from sparkconsole.tui.keyboard.focus import offered
 from sparkconsole.tui.keyboard.keys import GLOBAL, Key, bindings
 from sparkconsole.tui.line.prompt import Prompt
 
@@ -158,7 +158,7 @@ class View(Screen[None]):
         key = next((k for k in self.keys_offered() if k.id == key_id), None)
         if key is None:
             return
-        if key in FIELD or key in LINE or key not in self.keys_here():
+        if key not in self.keys_here():
             self.app.simulate_key(key.keys.split(",")[0])
         else:
             await self.run_action(key.action)

@@ -21,11 +21,9 @@ from sparkconsole.model.work.tier import Tier
 from sparkconsole.tui.dialogs.answer import AnswerSheet
 from sparkconsole.tui.dialogs.choose import Choose
 from sparkconsole.tui.dialogs.confirm import Confirm
-from sparkconsole.tui.dialogs.dialog import Dialog, Note
+from sparkconsole.tui.dialogs.dialog import Dialog, Note, Planning
 from sparkconsole.tui.dialogs.help import Help
-from sparkconsole.tui.dialogs.leave import Leave
-from sparkconsole.tui.dialogs.planning import Planning
-from sparkconsole.tui.dialogs.question import Question
+from sparkconsole.tui.dialogs.question import Leave, Question
 from sparkconsole.tui.dialogs.task import TaskScreen
 from sparkconsole.tui.line.prompt import PromptAbove
 from sparkconsole.tui.views.node.view import NodeView

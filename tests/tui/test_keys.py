@@ -9,8 +9,8 @@ from textual.binding import Binding
 
 from sparkconsole.config.settings import Settings
 from sparkconsole.tui.app import Console, contexts
-from sparkconsole.tui.dialogs.help import help_text, summary
-from sparkconsole.tui.keyboard.keys import GLOBAL, RESERVED, VIEWS, Key, keymap_of
+from sparkconsole.tui.dialogs.help import help_text
+from sparkconsole.tui.keyboard.keys import GLOBAL, RESERVED, VIEWS, Key, keymap_of, summary
 from sparkconsole.tui.line.complete import Here, completions
 from sparkconsole.tui.line.palette import entries
 from sparkconsole.tui.view import View

@@ -97,6 +97,13 @@ GLOBAL = (
 )
 
 
+def summary(key: Key) -> str:
+    """What the key does, in a sentence."""
+    from sparkconsole.verbs.grammar.registry import load
+
+    return key.help or (load()[key.verb].summary if key.verb in load() else key.label)
+
+
 def bindings(keys: Iterable[Key]) -> list[BindingType]:
     """For a BINDINGS."""
     return [key.binding() for key in keys]

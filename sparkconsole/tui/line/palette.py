@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, cast
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
 
-from sparkconsole.tui.dialogs.help import summary
 from sparkconsole.tui.draw.bars import fitted
+from sparkconsole.tui.keyboard.keys import summary
 from sparkconsole.tui.line.complete import NODE_FIELDS
 from sparkconsole.verbs.grammar.forms import Field, fields
 from sparkconsole.verbs.grammar.registry import Verb, load

@@ -16,6 +16,7 @@ from textual.suggester import Suggester
 from textual.widgets import Input, Static
 
 from sparkconsole.model.text.printable import printable
+from sparkconsole.tui.keyboard.keys import Key as Named
 
 if TYPE_CHECKING:
     from sparkconsole.model.work.job import Run
@@ -53,6 +54,12 @@ class CommandInput(Input):
         Binding("tab", "complete", show=False),
         Binding("escape", "leave", show=False),
     ]
+    OFFERS = (
+        Named("line.enter", "enter", "enter", display="⏎"),
+        Named("line.complete", "tab", "complete", display="tab"),
+        Named("line.leave", "escape", "leave", display="esc"),
+    )
+    TAKES_ALL = True
 
     @dataclass
     class Left(Message):
