@@ -13,7 +13,7 @@ from sparkconsole.model.cluster import Cluster
 from sparkconsole.model.telemetry import Bus, LinkTraffic
 from sparkconsole.tui.draw import node_state as of
 from sparkconsole.tui.draw.assessment import Assessment
-from sparkconsole.tui.draw.charts.area import area, rounded_up
+from sparkconsole.tui.draw.charts import area, rounded_up
 from sparkconsole.tui.draw.frame import fitting, folded, framed
 from sparkconsole.tui.views.cluster import show_table as table
 from sparkconsole.tui.views.cluster.show_card import card

@@ -25,7 +25,7 @@ from textual.strip import Strip
 from sparkconsole.fleet.logs.ring import LineRing
 from sparkconsole.model.logs.diagnosis import Diagnosis
 from sparkconsole.model.logs.line import Level, LogLine
-from sparkconsole.tui.draw.log_head import LogStyles, breaks, most_cells, prefix, wrapped_height
+from sparkconsole.tui.draw.log_head import Styles, breaks, most_cells, prefix, wrapped_height
 
 MARK = 255
 """The part of a line under which its mark is drawn; no line has so many parts."""
@@ -338,18 +338,16 @@ class LogView(ScrollView, can_focus=True):
         weight = finding.severity if finding is not None else None
         text = prefix(line, times=self.times, names=self.names, styles=styles, weight=weight)
         body = Text.from_ansi(line.text) if "\x1b" in line.text else Text(line.text)
-        body.stylize(styles.level(line.level))
+        body.stylize(styles.get(line.level.name.lower(), ""))
         if finding is not None and number == self._at:
-            body.stylize(styles.found)
+            body.stylize(styles["found"])
         if self._found is not None:
             for match in self._found.finditer(body.plain):
-                body.stylize(styles.found if number == self._at else styles.match, *match.span())
+                body.stylize(styles["found" if number == self._at else "match"], *match.span())
         return text.append_text(body)
 
-    def _styles(self) -> LogStyles:
-        return LogStyles(
-            **{name: self.get_component_rich_style(f"log-view--{name}", partial=True) for name in STYLES}
-        )
+    def _styles(self) -> Styles:
+        return {name: self.get_component_rich_style(f"log-view--{name}", partial=True) for name in STYLES}
 
 
 def expression(text: str) -> re.Pattern[str] | None:

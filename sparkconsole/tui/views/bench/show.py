@@ -13,7 +13,7 @@ from sparkconsole.model.bench import KINDS
 from sparkconsole.model.text.printable import printable
 from sparkconsole.model.text.units import UNKNOWN, four_digits, stopwatch
 from sparkconsole.tui.draw.bars import work_bar
-from sparkconsole.tui.draw.charts.area import SCALE, area
+from sparkconsole.tui.draw.charts import SCALE, area
 
 
 def progress_text(

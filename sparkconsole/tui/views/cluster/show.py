@@ -9,7 +9,7 @@ from rich.text import Text
 
 from sparkconsole.fleet.store import NodeState, Reachability, Store
 from sparkconsole.tui.draw import node_state as of
-from sparkconsole.tui.draw.charts.heat import heat_grid, heat_strip
+from sparkconsole.tui.draw.charts import heat_grid, heat_strip
 from sparkconsole.tui.draw.frame import plain
 from sparkconsole.tui.draw.node_state import DrawContext
 

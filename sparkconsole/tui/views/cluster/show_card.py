@@ -11,8 +11,7 @@ from sparkconsole.model.telemetry import LinkTraffic, Reading
 from sparkconsole.model.text.units import UNKNOWN, age, binary_size, gib, gigabyte_rate, percent, used_of
 from sparkconsole.tui.draw import node_state as of
 from sparkconsole.tui.draw.bars import bar_text, fitted
-from sparkconsole.tui.draw.charts.area import area
-from sparkconsole.tui.draw.charts.spark import spark_text
+from sparkconsole.tui.draw.charts import area, spark_text
 from sparkconsole.tui.draw.frame import fitting, folded, framed, joined, plain, styled
 from sparkconsole.tui.draw.node_state import DrawContext
 

@@ -10,8 +10,7 @@ from rich.text import Text
 from sparkconsole.fleet.store import ServerPhase, ServerState
 from sparkconsole.model.text.units import UNKNOWN, age, hms, percent, token_rate
 from sparkconsole.tui.draw.bars import bar_text, work_bar
-from sparkconsole.tui.draw.charts.area import area
-from sparkconsole.tui.draw.charts.spark import spark_text
+from sparkconsole.tui.draw.charts import area, spark_text
 from sparkconsole.tui.draw.frame import fitting, folded, joined, plain, styled
 
 Series = Sequence[float | None]

@@ -11,7 +11,7 @@ from sparkconsole.fleet.store import NodeState, Reachability
 from sparkconsole.model.text.units import UNKNOWN, age, gib, gigabyte_rate, percent
 from sparkconsole.tui.draw import node_state as of
 from sparkconsole.tui.draw.bars import short_names
-from sparkconsole.tui.draw.charts.spark import spark_text
+from sparkconsole.tui.draw.charts import spark_text
 from sparkconsole.tui.draw.frame import filled, joined_cells, styled
 from sparkconsole.tui.draw.node_state import DrawContext
 from sparkconsole.tui.views.cluster.show_card import link_text

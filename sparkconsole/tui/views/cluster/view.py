@@ -13,7 +13,7 @@ from sparkconsole.config.paths import config_folder
 from sparkconsole.fleet.store import NodeState, Reachability, ServerPhase
 from sparkconsole.tui.draw import node_state as of
 from sparkconsole.tui.draw.assessment import Assessment
-from sparkconsole.tui.draw.charts.area import area
+from sparkconsole.tui.draw.charts import area
 from sparkconsole.tui.draw.frame import framed, joined, styled
 from sparkconsole.tui.draw.node_state import DrawContext
 from sparkconsole.tui.keyboard.keys import Key

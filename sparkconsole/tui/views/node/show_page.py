@@ -10,7 +10,7 @@ from rich.text import Text
 from sparkconsole.fleet.store import NodeState, Reachability
 from sparkconsole.model.text.units import age, byte_rate, gib
 from sparkconsole.tui.draw import node_state as of
-from sparkconsole.tui.draw.charts.area import area
+from sparkconsole.tui.draw.charts import area
 from sparkconsole.tui.draw.frame import beside, folded, framed, plain, styled
 from sparkconsole.tui.draw.node_state import DrawContext
 from sparkconsole.tui.views.cluster.show_card import card_lines

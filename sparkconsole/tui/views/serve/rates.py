@@ -9,7 +9,7 @@ from textual.containers import Horizontal
 
 from sparkconsole.fleet.store import Store
 from sparkconsole.model.text.units import token_rate
-from sparkconsole.tui.draw.charts.area import area
+from sparkconsole.tui.draw.charts import area
 from sparkconsole.tui.widgets.styled_text import StyledText
 
 KINDS = {"generated": "generated", "prompted": "prompt"}
