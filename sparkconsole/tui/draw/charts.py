@@ -1,4 +1,4 @@
-"""Series, distributions and heat as lines of blocks. Nothing known is a blank, which is not nothing at all."""
+"""Series, distributions and heat as lines of blocks. Nothing known is a blank."""
 
 from __future__ import annotations
 

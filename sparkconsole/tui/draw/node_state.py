@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import wraps
-from typing import Any, TypeVar
 
 from rich.text import Text
 
@@ -48,29 +46,6 @@ class DrawContext:
     histories: Mapping[str, History] = field(default_factory=dict)
     tried: Mapping[str, str] = field(default_factory=dict)
     """By node: what the last fabric test measured."""
-    answered: dict[tuple[str, int], tuple[NodeState, Any]] = field(
-        default_factory=dict, repr=False, compare=False
-    )
-    """What was asked of a state already: columns, cards and problems ask the same."""
-
-
-Answer = TypeVar("Answer")
-
-
-def asked_once(
-    question: Callable[[NodeState, DrawContext], Answer],
-) -> Callable[[NodeState, DrawContext], Answer]:
-    """Answers from the scene what was asked of the same state before."""
-
-    @wraps(question)
-    def ask(state: NodeState, context: DrawContext) -> Answer:
-        key = (question.__name__, id(state))
-        if key not in context.answered:
-            context.answered[key] = (state, question(state, context))
-        answer: Answer = context.answered[key][1]
-        return answer
-
-    return ask
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +55,6 @@ class Sign:
     glyph: str
     word: str
     style: str
-
-    def text(self) -> Text:
-        """`● up`."""
-        return Text(f"{self.glyph} {self.word}", self.style)
 
 
 UP = Sign("●", "up", "$node-up")
@@ -101,7 +72,6 @@ def sign(state: NodeState, context: DrawContext) -> Sign:
     return WARN if troubles(state, context) or age_s(state, context) is None else UP
 
 
-@asked_once
 def troubles(state: NodeState, context: DrawContext) -> tuple[str, ...]:
     """What is wrong with it, worst first: what it does now, then what the checks found."""
     return (*live_troubles(state, context), *context.warnings.get(state.name, ()))
@@ -220,7 +190,6 @@ def network(state: NodeState, context: DrawContext) -> NodeNetwork | None:
     return found if isinstance(found, NodeNetwork) else None
 
 
-@asked_once
 def rails(state: NodeState, context: DrawContext) -> tuple[tuple[str, LinkTraffic], ...]:
     """The RDMA devices that should be up: those it uses, and their twins."""
     flows = state.reading.rails if state.reading else {}
@@ -321,13 +290,8 @@ def ray_word(state: NodeState) -> Text:
 
 def seconds_since(stamp: str, wall: datetime) -> float | None:
     """Seconds from an ISO time to now; None for what is no time, or is the zero time of Docker."""
-    text = stamp.strip().replace("Z", "+00:00")
-    head, dot, rest = text.partition(".")
-    digits = len(rest) - len(rest.lstrip("0123456789"))
     try:
-        at = datetime.fromisoformat(
-            f"{head}{dot}{rest[: min(digits, 6)].ljust(6, '0')}{rest[digits:]}" if dot else text
-        )
+        at = datetime.fromisoformat(stamp.strip())
     except ValueError:
         return None
     at = at if at.tzinfo else at.replace(tzinfo=UTC)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rich.cells import cell_len
 
@@ -112,10 +112,6 @@ class RowSheet:
 def _prepared(row: TableRow, before: DrawnRow | None) -> DrawnRow:
     """The line as it was when nothing of it changed, else a new one with safe cells."""
     mark = stamp(row)
-    if before is not None and (before.stamp, before.row.order, before.row.find) == (
-        mark,
-        row.order,
-        row.find,
-    ):
+    if before is not None and before.stamp == mark:
         return before
-    return DrawnRow(TableRow(row.key, tuple(one_line(c) for c in row.cells), row.order, row.find), mark)
+    return DrawnRow(replace(row, cells=tuple(map(one_line, row.cells))), mark)

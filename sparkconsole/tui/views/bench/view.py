@@ -16,7 +16,7 @@ from sparkconsole.errors import SparkError, WrongUsage
 from sparkconsole.fleet.logs.ring import LineRing
 from sparkconsole.model.text.printable import printable
 from sparkconsole.model.text.units import token_rate
-from sparkconsole.tui.draw.folding import folded
+from sparkconsole.tui.draw.frame import folded
 from sparkconsole.tui.keyboard.keys import Key
 from sparkconsole.tui.views.bench import form as filling
 from sparkconsole.tui.views.bench import show

@@ -13,7 +13,7 @@ from sparkconsole.config.paths import state_folder, write_private
 from sparkconsole.fleet.store import ServerPhase
 from sparkconsole.model.text.printable import printable
 from sparkconsole.tui.draw.charts import histogram
-from sparkconsole.tui.draw.folding import folded
+from sparkconsole.tui.draw.frame import folded
 from sparkconsole.tui.work import Task, TaskState
 
 HOW = {

@@ -2,46 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, overload
+from functools import cache
+from typing import ClassVar
 
 from rich.text import Text
 from textual.binding import Binding
 from textual.message import Message
 
 from sparkconsole.fleet.store import NodeState
+from sparkconsole.tui.draw.bars import short_names
 from sparkconsole.tui.draw.frame import beside, styled
 from sparkconsole.tui.draw.node_state import DrawContext
 from sparkconsole.tui.views.cluster import show_table as table
 from sparkconsole.tui.views.cluster.show import Arrangement
 from sparkconsole.tui.views.cluster.show_card import card
 from sparkconsole.tui.widgets.lines import Lines
-
-
-class LazyLines(Sequence[Text]):
-    """Lines that are made when they are looked at, in groups of `each`."""
-
-    def __init__(self, groups: int, each: int, make: Callable[[int], Sequence[Text]]) -> None:
-        self._count, self._each, self._make = groups * each, each, make
-        self._made: dict[int, Sequence[Text]] = {}
-
-    def __len__(self) -> int:
-        return self._count
-
-    @overload
-    def __getitem__(self, at: int) -> Text: ...
-    @overload
-    def __getitem__(self, at: slice) -> Sequence[Text]: ...
-    def __getitem__(self, at: int | slice) -> Text | Sequence[Text]:
-        if isinstance(at, slice):
-            return [self[i] for i in range(*at.indices(self._count))]
-        if not 0 <= at < self._count:
-            raise IndexError(at)
-        group, line = divmod(at, self._each)
-        if group not in self._made:
-            self._made[group] = self._make(group)
-        return self._made[group][line]
 
 
 class Board(Lines):
@@ -87,8 +64,10 @@ class Board(Lines):
             self.cursor = names[0] if names else ""
         if not names and wanted:
             self.show([Text(""), styled(f"  no node has “{wanted}”; esc shows all of them", "$muted")])
+        elif plan.cards:
+            self._cards(context)
         else:
-            self.show(self._cards(context) if plan.cards else self._rows(context))
+            self._rows(context)
 
     def head(self, width: int, sort: str) -> Text:
         """The names of the table's columns."""
@@ -156,28 +135,28 @@ class Board(Lines):
     def _index(self) -> int:
         return next((i for i, s in enumerate(self.states) if s.name == self.cursor), 0)
 
-    def _rows(self, context: DrawContext) -> LazyLines:
-        labels = table.labels([s.name for s in self.states], self._table.name_width)
+    def _rows(self, context: DrawContext) -> None:
+        names = [s.name for s in self.states]
+        shown = dict(zip(names, short_names(names, self._table.name_width), strict=True))
 
-        def make(at: int) -> list[Text]:
-            state = self.states[at]
-            marks = {"cursor": state.name == self.cursor, "marked": state.name in self.marked}
-            return [table.row(state, context, self._table, labels[state.name], **marks)]
+        def line(y: int) -> Text:
+            state = self.states[y]
+            return table.row(state, context, self._table, shown[state.name], **self._marks(state))
 
-        return LazyLines(len(self.states), 1, make)
+        self.show_made(len(self.states), line)
 
-    def _cards(self, context: DrawContext) -> LazyLines:
+    def _cards(self, context: DrawContext) -> None:
         plan = self._plan
 
-        def make(row: int) -> list[Text]:
-            states = self.states[row * plan.cards : (row + 1) * plan.cards]
-            made = [
-                card(
-                    s, context, plan.card_width, plan.card_height,
-                    cursor=s.name == self.cursor, marked=s.name in self.marked,
-                )
-                for s in states
-            ]  # fmt: skip
+        @cache
+        def row(at: int) -> list[Text]:
+            states = self.states[at * plan.cards : (at + 1) * plan.cards]
+            size = plan.card_width, plan.card_height
+            made = [card(state, context, *size, **self._marks(state)) for state in states]
             return beside(made, [plan.card_width] * len(made))
 
-        return LazyLines(-(-len(self.states) // plan.cards), plan.card_height, make)
+        count = -(-len(self.states) // plan.cards) * plan.card_height
+        self.show_made(count, lambda y: row(y // plan.card_height)[y % plan.card_height])
+
+    def _marks(self, state: NodeState) -> dict[str, bool]:
+        return {"cursor": state.name == self.cursor, "marked": state.name in self.marked}

@@ -31,12 +31,8 @@ def card(
 ) -> list[Text]:
     """The whole card, frame included: `height` lines of `width` cells."""
     inside = card_lines(state, context, width - 4, height - 2)
-    style = "$frame-focus" if cursor else "$frame"
-    return framed(
-        inside, width, height, title=_title(state, context, marked), right=_right(state, context),
-        heavy=cursor,
-        style=style,
-    )  # fmt: skip
+    title, right = _title(state, context, marked), _right(state, context)
+    return framed(inside, width, height, title=title, right=right, heavy=cursor)
 
 
 def _title(state: NodeState, context: DrawContext, marked: bool) -> Text:

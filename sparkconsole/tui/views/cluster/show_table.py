@@ -10,7 +10,6 @@ from rich.text import Text
 from sparkconsole.fleet.store import NodeState, Reachability
 from sparkconsole.model.text.units import UNKNOWN, age, gib, gigabyte_rate, percent
 from sparkconsole.tui.draw import node_state as of
-from sparkconsole.tui.draw.bars import short_names
 from sparkconsole.tui.draw.charts import spark_text
 from sparkconsole.tui.draw.frame import filled, joined_cells, styled
 from sparkconsole.tui.draw.node_state import DrawContext
@@ -33,7 +32,7 @@ class NodeColumn:
     need: int = 0
     order: Order | None = None
     """What it sorts by, largest first; None: it cannot."""
-    right: bool = False
+    align: str = "left"
 
 
 def _gpu_share(state: NodeState, _: DrawContext) -> float:
@@ -108,16 +107,16 @@ def _number(name: str, width: int, need: int, value: Callable[[NodeState], float
     """Whole numbers."""
     return NodeColumn(
         name, width, lambda s, c, w: Text(of.number("{:.0f}", value(s)) or UNKNOWN), need,
-        lambda s, c: value(s) or -1.0, right=True,
+        lambda s, c: value(s) or -1.0, align="right",
     )  # fmt: skip
 
 
 COLUMNS = (
     NodeColumn("ROLE", 6, lambda s, c, w: _role(s, c), order=lambda s, c: s.head),
-    NodeColumn("GPU%", 5, lambda s, c, w: Text(percent(of.share(s))), order=_gpu_share, right=True),
+    NodeColumn("GPU%", 5, lambda s, c, w: Text(percent(of.share(s))), order=_gpu_share, align="right"),
     NodeColumn("GPU", 8, _history, need=4),
     NodeColumn("MEM GiB", 7, _memory, order=_memory_used),
-    NodeColumn("°C", 3, _heat, need=6, order=lambda s, c: of.temperature(s) or -1.0, right=True),
+    NodeColumn("°C", 3, _heat, need=6, order=lambda s, c: of.temperature(s) or -1.0, align="right"),
     _number("W", 4, 8, _power),
     _number("CPU%", 4, 9, _cpu),
     NodeColumn("RDMA", 4, _links, order=lambda s, c: [f.up is False for _, f in of.rails(s, c)].count(True)),
@@ -130,7 +129,7 @@ COLUMNS = (
     NodeColumn("IMAGE", 6, _image, need=2, order=of.image_word),
     NodeColumn("CONTAINER", 16, lambda s, c, w: of.container_word(s, c), need=12),
     NodeColumn("NCCL", 10, lambda s, c, w: styled(s.nccl or UNKNOWN), need=10, order=lambda s, c: s.nccl),
-    NodeColumn("HOLDS", 5, _serve, need=3, order=_held, right=True),
+    NodeColumn("HOLDS", 5, _serve, need=3, order=_held, align="right"),
     NodeColumn("SEEN", 4, _seen, order=lambda s, c: of.age_s(s, c) or 0.0),
 )
 """HOLDS is what processes hold of the memory for the GPU, in GiB: who serves."""
@@ -174,19 +173,13 @@ def _total(columns: Sequence[NodeColumn], gap: int) -> int:
 def header(plan: NodeColumns, sort: str = "") -> Text:
     """The names of the columns; the one it is sorted by has a `▾`."""
     cells = [filled(Text(_sorted("NODE", sort == "name")), plan.name_width)]
-    cells += [_placed(Text(_sorted(c.name, sort == c.name)), c) for c in plan.columns]
+    cells += [filled(Text(_sorted(c.name, sort == c.name)), c.width, c.align) for c in plan.columns]
     line = Text(" " * LEAD).append_text(joined_cells(cells, plan.gap))
     return Text(line.plain, "bold $muted", no_wrap=True, end="")
 
 
 def _sorted(name: str, here: bool) -> str:
     return f"{name}▾" if here else name
-
-
-def _placed(cell: Text, column: NodeColumn) -> Text:
-    if column.right and (room := column.width - cell.cell_len) > 0:
-        return joined_cells((Text(" " * room), cell), 0)
-    return filled(cell, column.width)
 
 
 def row(
@@ -204,7 +197,7 @@ def row(
     name = styled(label, "bold" if state.head else "")
     cells = [filled(name, plan.name_width)]
     for column in plan.columns:
-        cell = _placed(column.cell(state, context, column.width), column)
+        cell = filled(column.cell(state, context, column.width), column.width, column.align)
         cells.append(Text(cell.plain, "$muted dim") if old and column.name != "SEEN" else cell)
     line = Text("▸" if cursor else " ", "$frame-focus", no_wrap=True, end="")
     line.append("◆" if marked else " ", "$mark").append(sign.glyph, sign.style).append(" ")
@@ -212,11 +205,6 @@ def row(
     if cursor:
         line.stylize("on $row-cursor")
     return line
-
-
-def labels(names: Sequence[str], width: int) -> dict[str, str]:
-    """Short names that still tell the nodes apart."""
-    return dict(zip(names, short_names(tuple(names), width), strict=True))
 
 
 def ordered(states: Sequence[NodeState], context: DrawContext, sort: str) -> tuple[NodeState, ...]:

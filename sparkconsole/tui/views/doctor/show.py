@@ -12,8 +12,7 @@ from sparkconsole.model.checks import BY_ID, CHECKS, Finding, Severity, joined_f
 from sparkconsole.model.work.answer import Answer, Sheet
 from sparkconsole.tui.draw.bars import short_names
 from sparkconsole.tui.draw.columns import Column, TableRow
-from sparkconsole.tui.draw.folding import folded
-from sparkconsole.tui.draw.frame import plain
+from sparkconsole.tui.draw.frame import folded, plain
 from sparkconsole.tui.views.doctor.show_findings import CheckRow, Mark
 
 TITLES = {

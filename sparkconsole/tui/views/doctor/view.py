@@ -12,7 +12,7 @@ from sparkconsole.errors import SparkError
 from sparkconsole.model.checks import Severity
 from sparkconsole.model.work.answer import Answer
 from sparkconsole.tui.draw.columns import Column
-from sparkconsole.tui.draw.folding import folded
+from sparkconsole.tui.draw.frame import folded
 from sparkconsole.tui.keyboard.keys import Key
 from sparkconsole.tui.view import View
 from sparkconsole.tui.views.doctor import show

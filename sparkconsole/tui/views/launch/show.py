@@ -17,8 +17,7 @@ from sparkconsole.model.launch.spec import Backend, LaunchSpec, recalled
 from sparkconsole.model.text.units import UNKNOWN, gib
 from sparkconsole.model.work.plan import Plan, Step
 from sparkconsole.tui.draw.columns import Column, TableRow
-from sparkconsole.tui.draw.folding import folded
-from sparkconsole.tui.draw.frame import filled, plain, styled
+from sparkconsole.tui.draw.frame import filled, folded, plain, styled
 from sparkconsole.tui.views.launch.show_checks import few
 
 PAGES = ("nodes", "network", "container", "review")

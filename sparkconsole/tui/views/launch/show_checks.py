@@ -7,8 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from rich.text import Text
 
 from sparkconsole.model.text.alike import form, groups, together, whose
-from sparkconsole.tui.draw.folding import folded
-from sparkconsole.tui.draw.frame import filled, plain
+from sparkconsole.tui.draw.frame import filled, folded, plain
 
 SEVERITIES = {"fail": ("✖", "$node-lost"), "warn": ("!", "$node-warn"), "ok": ("✔", "$node-up")}
 Found = Mapping[str, str]

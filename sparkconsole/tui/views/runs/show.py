@@ -19,8 +19,7 @@ from sparkconsole.model.work.plan import Plan, Step
 from sparkconsole.model.work.run_difference import leaves
 from sparkconsole.model.work.run_line import RunLine, gist
 from sparkconsole.tui.draw.columns import Column, TableRow
-from sparkconsole.tui.draw.folding import folded
-from sparkconsole.tui.draw.frame import plain
+from sparkconsole.tui.draw.frame import folded, plain
 from sparkconsole.tui.draw.plan import plan_text
 from sparkconsole.tui.draw.sheet import sheet_lines
 from sparkconsole.tui.line.complete import verb_of

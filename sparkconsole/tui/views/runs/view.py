@@ -15,7 +15,7 @@ from sparkconsole.fleet.journal_list import RunList
 from sparkconsole.model.work.job import RunState
 from sparkconsole.model.work.run_line import RunLine
 from sparkconsole.tui.draw.columns import TableRow
-from sparkconsole.tui.draw.folding import folded
+from sparkconsole.tui.draw.frame import folded
 from sparkconsole.tui.keyboard.keys import Key
 from sparkconsole.tui.views.runs import show
 from sparkconsole.tui.views.runs.actions import RUN_KEYS, RunActions

@@ -19,7 +19,7 @@ from sparkconsole.model.text.printable import printable
 from sparkconsole.model.text.units import UNKNOWN, percent, stopwatch, token_rate
 from sparkconsole.tui.draw.bars import bar_text, fitted, work_bar
 from sparkconsole.tui.draw.charts import spark_text
-from sparkconsole.tui.draw.folding import folded
+from sparkconsole.tui.draw.frame import folded
 
 WAY = (
     StartPhase.CONTAINER,

@@ -18,7 +18,7 @@ from sparkconsole.fleet.store import ServerPhase
 from sparkconsole.model.serve.spec import PRESETS, SEED_PORT
 from sparkconsole.model.text.printable import printable
 from sparkconsole.tui.dialogs.choose import Choose
-from sparkconsole.tui.draw.folding import folded
+from sparkconsole.tui.draw.frame import folded
 from sparkconsole.tui.keyboard.keys import Key
 from sparkconsole.tui.views import show_logs
 from sparkconsole.tui.views.form_view import FormView
