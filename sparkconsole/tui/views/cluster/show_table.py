@@ -31,26 +31,17 @@ class NodeColumn:
     cell: Cell
     need: int = 0
     order: Order | None = None
-    """What it sorts by, largest first; None: it cannot."""
+    """What it sorts by, largest first, unknown last; None: it cannot."""
     align: str = "left"
 
 
-def _gpu_share(state: NodeState, _: DrawContext) -> float:
-    return -1.0 if (share := of.share(state)) is None else share
-
-
 def _history(state: NodeState, context: DrawContext, width: int) -> Text:
-    history = context.histories.get(state.name)
-    return spark_text(history.series("gpu", width), width, high=100.0) if history else Text()
+    return spark_text(of.series(state, context, "gpu", width), width, high=100.0)
 
 
 def _memory(state: NodeState, context: DrawContext, width: int) -> Text:
-    memory = state.reading.memory if state.reading else None
+    memory = of.now(state).memory
     return Text(f"{gib(memory.used, 0):>3}/{gib(memory.total, 0)}" if memory else UNKNOWN)
-
-
-def _memory_used(state: NodeState, _: DrawContext) -> int:
-    return state.reading.memory.used if state.reading and state.reading.memory else -1
 
 
 def _links(state: NodeState, context: DrawContext, width: int) -> Text:
@@ -69,15 +60,9 @@ def _image(state: NodeState, context: DrawContext, width: int) -> Text:
     return Text(found, "$node-warn" if found == "none" else "")
 
 
-def _held(state: NodeState, context: DrawContext) -> int:
-    """Unknown sorts below nothing."""
-    held = state.reading.gpu_used if state.reading else None
-    return -1 if held is None else held
-
-
-def _serve(state: NodeState, context: DrawContext, width: int) -> Text:
-    held = _held(state, context)
-    return Text(f"{gib(held)}", "") if held > 0 else Text(UNKNOWN, "$muted")
+def _held(state: NodeState, context: DrawContext, width: int) -> Text:
+    held = of.now(state).gpu_used
+    return Text(gib(held)) if held else Text(UNKNOWN, "$muted")
 
 
 def _seen(state: NodeState, context: DrawContext, width: int) -> Text:
@@ -99,26 +84,22 @@ def _power(state: NodeState) -> float | None:
     return gpu.power_w if gpu else None
 
 
-def _cpu(state: NodeState) -> float | None:
-    return state.reading.cpu if state.reading else None
-
-
 def _number(name: str, width: int, need: int, value: Callable[[NodeState], float | None]) -> NodeColumn:
     """Whole numbers."""
-    return NodeColumn(
-        name, width, lambda s, c, w: Text(of.number("{:.0f}", value(s)) or UNKNOWN), need,
-        lambda s, c: value(s) or -1.0, align="right",
-    )  # fmt: skip
+    cell: Cell = lambda s, c, w: Text(of.number("{:.0f}", value(s)) or UNKNOWN)  # noqa: E731
+    return NodeColumn(name, width, cell, need, lambda s, c: value(s), align="right")
 
 
 COLUMNS = (
     NodeColumn("ROLE", 6, lambda s, c, w: _role(s, c), order=lambda s, c: s.head),
-    NodeColumn("GPU%", 5, lambda s, c, w: Text(percent(of.share(s))), order=_gpu_share, align="right"),
+    NodeColumn(
+        "GPU%", 5, lambda s, c, w: Text(percent(of.share(s))), order=lambda s, c: of.share(s), align="right"
+    ),
     NodeColumn("GPU", 8, _history, need=4),
-    NodeColumn("MEM GiB", 7, _memory, order=_memory_used),
-    NodeColumn("°C", 3, _heat, need=6, order=lambda s, c: of.temperature(s) or -1.0, align="right"),
+    NodeColumn("MEM GiB", 7, _memory, order=lambda s, c: m.used if (m := of.now(s).memory) else None),
+    NodeColumn("°C", 3, _heat, need=6, order=lambda s, c: of.temperature(s), align="right"),
     _number("W", 4, 8, _power),
-    _number("CPU%", 4, 9, _cpu),
+    _number("CPU%", 4, 9, lambda s: of.now(s).cpu),
     NodeColumn("RDMA", 4, _links, order=lambda s, c: [f.up is False for _, f in of.rails(s, c)].count(True)),
     NodeColumn("GB/s", 9, _rates, need=7, order=lambda s, c: sum(x or 0.0 for x in of.rates(s, c))),
     NodeColumn("ETH", 4, lambda s, c, w: link_text(*of.ethernet(s, c)), need=1),
@@ -129,7 +110,7 @@ COLUMNS = (
     NodeColumn("IMAGE", 6, _image, need=2, order=of.image_word),
     NodeColumn("CONTAINER", 16, lambda s, c, w: of.container_word(s, c), need=12),
     NodeColumn("NCCL", 10, lambda s, c, w: styled(s.nccl or UNKNOWN), need=10, order=lambda s, c: s.nccl),
-    NodeColumn("HOLDS", 5, _serve, need=3, order=_held, align="right"),
+    NodeColumn("HOLDS", 5, _held, need=3, order=lambda s, c: of.now(s).gpu_used, align="right"),
     NodeColumn("SEEN", 4, _seen, order=lambda s, c: of.age_s(s, c) or 0.0),
 )
 """HOLDS is what processes hold of the memory for the GPU, in GiB: who serves."""
@@ -214,5 +195,6 @@ def ordered(states: Sequence[NodeState], context: DrawContext, sort: str) -> tup
     column = next((c for c in COLUMNS if c.name == sort and c.order), None)
     if column is None or column.order is None:
         return tuple(states)
-    order = column.order
-    return tuple(sorted(states, key=lambda s: order(s, context), reverse=True))  # type: ignore[arg-type,return-value]
+    values = {s.name: column.order(s, context) for s in states}
+    largest = sorted(states, key=lambda s: -1 if values[s.name] is None else values[s.name], reverse=True)  # type: ignore[arg-type,return-value]
+    return tuple(largest)

@@ -185,9 +185,10 @@ class ClusterView(NodeActions):
     def _draw_chart(self, context: DrawContext) -> None:
         """What the rails of the node under the cursor carry."""
         width, height = self._room("chart")
-        history = self.console.store.histories.get(self.query_one(Board).cursor)
+        node = self.query_one(Board).cursor
+        history = self.console.store.histories.get(node)
         lines = area(history.series("rdma_rx") if history else (), width - 4, height - 2, unit="B")
-        title = joined((Text("rdma in", "$title"), styled(self.query_one(Board).cursor, "$muted")))
+        title = joined((Text("rdma in", "$title"), styled(node, "$muted")))
         self._framed("chart", lines, title, Text("5 min, B/s", "$muted"))
 
     def _draw_empty(self, context: DrawContext) -> None:

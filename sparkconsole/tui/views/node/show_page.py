@@ -13,7 +13,6 @@ from sparkconsole.tui.draw import node_state as of
 from sparkconsole.tui.draw.charts import area
 from sparkconsole.tui.draw.frame import beside, folded, framed, plain, styled
 from sparkconsole.tui.draw.node_state import DrawContext
-from sparkconsole.tui.views.cluster.show_card import card_lines
 from sparkconsole.tui.views.node import show_parts as parts
 
 NARROW, WIDE = 76, 140
@@ -84,7 +83,7 @@ def _banner(state: NodeState, context: DrawContext, width: int) -> list[list[Nod
         old = f" · what follows is from {age(of.age_s(state, context))} ago" if state.reading else ""
         title = f"✖ lost{old}"
         return [[NodePanel(title, lambda w, h: lines, len(lines) + 2)]]
-    lines = card_lines(state, context, width - 4, 2)
+    lines = of.waiting_lines(state, context)
     title = "○ connecting" if state.reach is Reachability.CONNECTING else "○ no reading yet"
     return [[NodePanel(title, lambda w, h: lines, 4)]]
 
@@ -97,7 +96,7 @@ def _lost(state: NodeState, context: DrawContext, width: int) -> list[Text]:
 
 def _node(state: NodeState, context: DrawContext) -> NodePanel:
     sign = of.sign(state, context)
-    lines = parts.standing(state, context)
+    lines = parts.overview(state, context)
     title = f"{sign.glyph} {state.name} · {of.role(state, context)}"
     stale = f"{age(of.age_s(state, context))} old" if of.is_stale(state, context) else ""
     return NodePanel(title, lambda w, h: lines, 11, right=stale)
@@ -110,7 +109,7 @@ def _links(state: NodeState, context: DrawContext) -> NodePanel:
 
 
 def _processes(state: NodeState) -> NodePanel:
-    total = state.reading.gpu_used if state.reading else 0
+    total = of.now(state).gpu_used
     right = f"{gib(total)} GiB" if total else ""
     lines = parts.process_lines(state)
     return NodePanel(
@@ -140,20 +139,19 @@ def _troubles(state: NodeState, context: DrawContext) -> list[NodePanel]:
 
 
 def _charts(state: NodeState, context: DrawContext) -> list[NodePanel]:
-    history = context.histories.get(state.name)
-    now = state.reading
+    memory = of.now(state).memory
 
     def chart(title: str, series: str, right: str, colour: int, high: float | None, unit: str) -> NodePanel:
-        values = history.series(series) if history else ()
+        values = of.series(state, context, series)
         style = f"$chart-{colour}"
         draw = lambda w, h: area(values, w, h, high=high, unit=unit, style=style)  # noqa: E731
         return NodePanel(title, draw, 5, right=right)
 
     gpu = of.gpu(state)
-    used = f"{gib(now.memory.used)}/{gib(now.memory.total)} GiB" if now and now.memory else ""
+    used = f"{gib(memory.used)}/{gib(memory.total)} GiB" if memory else ""
     busy = of.number("{:.0f} %", gpu.utilisation if gpu else None)
     power = of.number("{:.0f} W", gpu.power_w if gpu else None)
-    flow = byte_rate(of.rates(state, context)[0]) if now else ""
+    flow = byte_rate(of.rates(state, context)[0]) if state.reading else ""
     return [
         chart("gpu", "gpu", busy, 1, 100.0, "%"),
         chart("memory", "memory", used, 2, 100.0, "%"),

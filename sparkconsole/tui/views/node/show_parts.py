@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from rich.text import Text
 
 from sparkconsole.fleet.store import NodeState
 from sparkconsole.model.docker import Container, ImageIdentity
 from sparkconsole.model.fabric.links import Hca, Netdev
-from sparkconsole.model.telemetry import Bus, LinkTraffic
+from sparkconsole.model.telemetry import LinkTraffic
 from sparkconsole.model.text.units import UNKNOWN, age, binary_size, gib, gigabyte_rate, percent, used_of
 from sparkconsole.tui.draw import node_state as of
 from sparkconsole.tui.draw.bars import fitted
 from sparkconsole.tui.draw.frame import fitting, joined, joined_cells, plain, styled
 from sparkconsole.tui.draw.node_state import DrawContext
-from sparkconsole.tui.views.cluster.show_card import flow_marks, link_word
 
 LABEL = 6
 NOT_SEEN = "not read yet"
@@ -33,7 +32,7 @@ def labelled(label: str, *values: Text | str) -> Text:
     return joined_cells((Text(label.ljust(LABEL), "$muted"), joined(values)), 1)
 
 
-def standing(state: NodeState, context: DrawContext) -> list[Text]:
+def overview(state: NodeState, context: DrawContext) -> list[Text]:
     """Host, load, GPU, memory, disk, Ray, image, container."""
     image, hostname = of.image_word(state, context), state.look.facts.hostname if state.look else ""
     return [
@@ -70,20 +69,21 @@ def _gpu(state: NodeState) -> tuple[Text | str, ...]:
 
 
 def _memory(state: NodeState) -> tuple[str, ...]:
-    memory = state.reading.memory if state.reading else None
-    if memory is None or state.reading is None:
+    memory = of.now(state).memory
+    if memory is None:
         return (UNKNOWN,)
-    return used_of(memory.used, memory.total), of.number("waits {:.1f} %", state.reading.pressure)
+    return used_of(memory.used, memory.total), of.number("waits {:.1f} %", of.now(state).pressure)
 
 
 def _free(state: NodeState) -> int | None:
-    if state.reading and state.reading.disk_free is not None:
-        return state.reading.disk_free
+    free = of.now(state).disk_free
+    if free is not None:
+        return free
     return state.look.facts.free.get("docker") if state.look else None
 
 
 def _swap(state: NodeState) -> Text:
-    memory = state.reading.memory if state.reading else None
+    memory = of.now(state).memory
     if memory is None:
         return Text(UNKNOWN, "$muted")
     used = memory.swap_total - memory.swap_free
@@ -92,13 +92,13 @@ def _swap(state: NodeState) -> Text:
 
 
 def _cached(state: NodeState) -> Text:
-    cached = state.reading.cached if state.reading else None
+    cached = of.now(state).cached
     return Text(f"cache {gib(cached)} GiB" if cached is not None else "", "$muted")
 
 
 def _waits(state: NodeState) -> Text:
     """What waits for the disk and for a core, where that is much."""
-    values = state.reading.pressures if state.reading else {}
+    values = of.now(state).pressures
     much = [f"{what} waits {values[key]:.0f} %" for what, key in WAITS if values.get(key, 0.0) >= of.PRESSED]
     return Text("  ".join(much), "$node-warn")
 
@@ -114,14 +114,7 @@ def fabric_lines(state: NodeState, context: DrawContext, width: int) -> list[Tex
     if state.look is None:
         return [Text(NOT_SEEN, "$muted")]
     used = of.rail_names(state, context)
-    flows = state.reading.rails if state.reading else {}
-    slow = {name: f"PCIe {bus}" for name, bus in _buses(state).items() if bus.narrow}
-    lines = [
-        _device(
-            h, where, flows.get(h.device, LinkTraffic(h.up)), h.device in used, width, slow.get(h.device, "")
-        )
-        for h, where in paired(found.hcas, used)
-    ]
+    lines = [_device(h, corner, state, h.device in used, width) for h, corner in paired(found.hcas, used)]
     chosen = of.network(state, context)
     mine = chosen.eth_if if chosen else ""
     nets = sorted(found.netdevs, key=lambda n: (n.name != mine, not n.up, n.name))
@@ -139,26 +132,24 @@ def paired(hcas: Sequence[Hca], used: Sequence[str]) -> list[tuple[Hca, str]]:
     return [pair for cage in zip(order, corners, strict=True) for pair in zip(*cage, strict=True)]
 
 
-def _buses(state: NodeState) -> Mapping[str, Bus]:
-    return state.reading.buses if state.reading else {}
-
-
-def _device(hca: Hca, corner: str, flow: LinkTraffic, used: bool, width: int, bus: str) -> Text:
+def _device(hca: Hca, corner: str, state: NodeState, used: bool, width: int) -> Text:
+    last = of.now(state)
+    flow, bus = last.rails.get(hca.device, LinkTraffic(hca.up)), last.buses.get(hca.device)
     up = flow.up if flow.up is not None else hca.up
     idle = not used and not up
     rates = f"{gigabyte_rate(flow.rx_per_s):>4} / {gigabyte_rate(flow.tx_per_s)}" if up else ""
     cells = (
         Text(corner, "$muted"),
         Text(fitted(plain(hca.device), 13), "" if used else "$muted"),
-        Text("down", "$muted") if idle else link_word(up),
+        Text("down", "$muted") if idle else of.link_word(up),
         Text(rates),
     )
     gid = f"gid {hca.gid_index}" if hca.gid_index is not None else ""
     errors = Text(f"{flow.errors} errors" if flow.errors else "", "$node-warn")
     more = (
         errors,
-        *flow_marks(flow),
-        Text(bus, "$node-warn"),
+        *of.flow_marks(flow),
+        Text(f"PCIe {bus}" if bus and bus.narrow else "", "$node-warn"),
         styled(hca.rate if up else hca.phys_state, "$muted"),
         Text(gid, "$muted"),
     )
@@ -166,7 +157,7 @@ def _device(hca: Hca, corner: str, flow: LinkTraffic, used: bool, width: int, bu
 
 
 def _interface(net: Netdev, state: NodeState, used: bool, width: int) -> Text:
-    flow = state.reading.nets.get(net.name, LinkTraffic()) if state.reading else LinkTraffic()
+    flow = of.now(state).nets.get(net.name, LinkTraffic())
     up = flow.up if flow.up is not None else net.up
     address = net.addresses[0].partition("/")[0] if net.addresses else ""
     speed = f"{net.speed_mbit / 1000:g}G" if net.speed_mbit and net.speed_mbit > 0 and up else ""
@@ -174,7 +165,7 @@ def _interface(net: Netdev, state: NodeState, used: bool, width: int) -> Text:
     first = joined_cells((Text("▸" if used else " ", "$key"), name), 1)
     lines = (
         styled(address, "" if used else "$muted"),
-        link_word(up) if up is False or not address else Text(),
+        of.link_word(up) if up is False or not address else Text(),
         Text(f"mtu {net.mtu}" if net.mtu else "", "$muted"),
         Text(speed, "$muted"),
         Text(f"{flow.errors} errors" if flow.errors else "", "$node-warn"),
