@@ -231,10 +231,6 @@ class Console(Above):
         found = [b for b in self.view._bindings.key_to_bindings.items() if any(x.id == key.id for x in b[1])]
         return key.display or ", ".join(name for name, _ in found) or key.keys
 
-    def node_names(self) -> tuple[str, ...]:
-        """Every node of the cluster."""
-        return tuple(self.store.nodes)
-
     def command(self, line: str) -> str:
         """Does what a `:` line says; a sentence when it is not in the grammar, and then nothing is done."""
         try:

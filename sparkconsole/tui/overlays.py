@@ -26,8 +26,6 @@ from sparkconsole.verbs.grammar.execute import FRESH_S
 from sparkconsole.verbs.grammar.session import Options, Session
 
 if TYPE_CHECKING:
-    from sparkconsole.model.work.job import Run
-    from sparkconsole.tui.line.complete import Here
     from sparkconsole.tui.work import Task
 
 
@@ -118,20 +116,6 @@ class Above(App[SparkError | None]):
     def type(self, line: str) -> None:
         """Opens the command line with something typed."""
         self.open_line(filtering=False, text=line)
-
-    # --- names
-
-    def kept_lines(self) -> tuple[Run, ...]:
-        """The newest runs, for the names in their words."""
-        from sparkconsole.tui.line.complete import kept_runs
-
-        return kept_runs(self.session)
-
-    def names_here(self, kept: tuple[Run, ...] = ()) -> Here:
-        """Every name that may be said."""
-        from sparkconsole.tui.line.complete import names_here
-
-        return names_here(self.store, self.session, self.models, kept)
 
     # --- dialogs
 

@@ -79,7 +79,8 @@ class Task:
     cluster: Cluster | None = None
     """The one it began with."""
     handle: asyncio.Task[None] | None = None
-    _newest: Advance | None = None
+    latest: Advance | None = None
+    """The newest advance, of the phase that is under way."""
     _heard_s: dict[tuple[str, str], float] = field(default_factory=dict)
     version: int = 0
     """Grows with every change."""
@@ -113,11 +114,11 @@ class Task:
             case StepEnded(outcome):
                 self.steps[outcome.step.id] = outcome.word
             case Advance():
-                self.advances[news.node, news.what] = self._newest = news
+                self.advances[news.node, news.what] = self.latest = news
                 self._heard_s[news.node, news.what] = self.clock.monotonic()
                 return
-            case Remark(_, node) if self._newest and (self._newest.node, self._newest.unit) == (node, "%"):
-                self._newest = None  # the per cent of a phase are not those of the next one
+            case Remark(_, node) if self.latest and (self.latest.node, self.latest.unit) == (node, "%"):
+                self.latest = None  # the per cent of a phase are not those of the next one
         if not isinstance(news, Output):
             self.news.append(news)
         if line := kept(news):
@@ -138,10 +139,6 @@ class Task:
         if not self.running or silent <= SILENT_S:
             return advance
         return replace(advance, rate_per_s=None, eta_s=None, piece=f"no update for {silent:.0f} s")
-
-    def latest(self) -> Advance | None:
-        """The newest advance, of the phase that is under way."""
-        return self._newest
 
 
 class Face(Protocol):

@@ -64,7 +64,7 @@ def entries(console: Host) -> list[PaletteEntry]:
             _for_node(console, verb, node)
             for verb in shown
             if _takes_a_node(verb)
-            for node in console.node_names()
+            for node in console.store.nodes
         ),
         *(
             PaletteEntry(word, summary(key), partial(console.command, word))

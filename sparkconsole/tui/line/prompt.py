@@ -128,7 +128,7 @@ class Prompt(Vertical):
         """Takes the focus."""
         self.filtering = filtering
         self._at: int | None = None
-        self._kept = () if filtering else self.console.kept_lines()
+        self._kept = () if filtering else self._newest_runs()
         self._refused = ("", 0.0)
         if not self.is_open:
             self._before = self.screen.focused
@@ -166,7 +166,15 @@ class Prompt(Vertical):
     @property
     def grammar(self) -> tuple[tuple[str, ...], Here]:
         """The console's own words and the names it knows, as things stand."""
-        return self.console.command_words(), self.console.names_here(self._kept)
+        from sparkconsole.tui.line.complete import names_here
+
+        console = self.console
+        return console.command_words(), names_here(console.store, console.session, console.models, self._kept)
+
+    def _newest_runs(self) -> tuple[Run, ...]:
+        from sparkconsole.tui.line.complete import kept_runs
+
+        return kept_runs(self.console.session)
 
     def starts_anew(self, now: float) -> bool:
         """Whether a `:` typed at `now` begins the next line: this one was refused just now."""

@@ -22,6 +22,7 @@ from textual.scroll_view import ScrollView
 from textual.selection import Selection
 from textual.strip import Strip
 
+from sparkconsole.fleet.logs.feed import Feed
 from sparkconsole.fleet.logs.ring import LineRing
 from sparkconsole.model.logs.diagnosis import Diagnosis
 from sparkconsole.model.logs.line import Level, LogLine
@@ -87,6 +88,18 @@ class LogView(ScrollView, can_focus=True):
     """Short names of nodes, where the whole name takes too much room."""
     judge: Callable[[LogLine], Diagnosis | None] | None = None
     """What a line says is wrong; asked only of lines that are drawn or looked through."""
+
+    feed: Feed | None = None
+    """What fills the ring while it can be seen; None: somebody else does."""
+
+    async def rest(self) -> None:
+        """Nobody looks: nothing is read."""
+        if self.feed is not None:
+            await self.feed.rest()
+
+    async def on_unmount(self) -> None:
+        """Nothing is left running."""
+        await self.rest()
 
     # --- sampling
 

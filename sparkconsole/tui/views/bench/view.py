@@ -229,7 +229,7 @@ class BenchView(FormView):
         width = max(20, pane.size.width or self.size.width - 4)
         if task is not None and running:
             pane.border_title = frame_title(f"▶ {task.title}")
-            latest = task.latest()
+            latest = task.latest
             done, total = (latest.done, latest.total) if latest else (None, None)
             pane.show([show.progress_text(done, total, task.elapsed_s, width)])
         elif result is not None:

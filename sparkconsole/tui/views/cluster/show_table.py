@@ -35,6 +35,15 @@ class NodeColumn:
     align: str = "left"
 
 
+def _role(state: NodeState, context: DrawContext, width: int) -> Text:
+    role = of.role(state, context)
+    return Text(role, "$head-mark" if role == "HEAD" else "$muted")
+
+
+def _busy(state: NodeState, context: DrawContext, width: int) -> Text:
+    return Text(percent(of.share(state)))
+
+
 def _history(state: NodeState, context: DrawContext, width: int) -> Text:
     return spark_text(of.series(state, context, "gpu", width), width, high=100.0)
 
@@ -91,10 +100,8 @@ def _number(name: str, width: int, need: int, value: Callable[[NodeState], float
 
 
 COLUMNS = (
-    NodeColumn("ROLE", 6, lambda s, c, w: _role(s, c), order=lambda s, c: s.head),
-    NodeColumn(
-        "GPU%", 5, lambda s, c, w: Text(percent(of.share(s))), order=lambda s, c: of.share(s), align="right"
-    ),
+    NodeColumn("ROLE", 6, _role, order=lambda s, c: s.head),
+    NodeColumn("GPU%", 5, _busy, order=lambda s, c: of.share(s), align="right"),
     NodeColumn("GPU", 8, _history, need=4),
     NodeColumn("MEM GiB", 7, _memory, order=lambda s, c: m.used if (m := of.now(s).memory) else None),
     NodeColumn("°C", 3, _heat, need=6, order=lambda s, c: of.temperature(s), align="right"),
@@ -114,11 +121,6 @@ COLUMNS = (
     NodeColumn("SEEN", 4, _seen, order=lambda s, c: of.age_s(s, c) or 0.0),
 )
 """HOLDS is what processes hold of the memory for the GPU, in GiB: who serves."""
-
-
-def _role(state: NodeState, context: DrawContext) -> Text:
-    role = of.role(state, context)
-    return Text(role, "$head-mark" if role == "HEAD" else "$muted")
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,15 @@ class ClusterView(NodeActions):
         Key("node.mark", "space", "mark", "Mark the node: the next action is for all marked nodes."),
         Key("node.mark_all", "a", "all", "Mark all nodes, or none."),
         Key("cluster.layout", "v", "cards/table", "Show cards or a table, for this session."),
-        Key("sort.previous", "comma", "sort", "Sort by the previous column.", display=",", shown=False),
+        Key(
+            "sort.previous",
+            "comma",
+            "sort",
+            "Sort by the previous column.",
+            display=",",
+            shown=False,
+            act="sort_next(-1)",
+        ),
         Key("sort.next", "full_stop", "sort", "Sort by the next column.", display="."),
     )
     DEFAULT_CSS = """
@@ -291,12 +299,8 @@ class ClusterView(NodeActions):
         self._forced = "table" if self._plan.cards else "cards"
         self.sample()
 
-    def action_sort_previous(self) -> None:
-        """`,`"""
-        self.action_sort_next(-1)
-
     def action_sort_next(self, step: int = 1) -> None:
-        """`.`: only columns that are shown."""
+        """`.`, `,`: only columns that are shown."""
         if self.is_idle("sort.next"):
             return
         shown = ("", "name", *(c.name for c in self.query_one(Board).columns if c.order))

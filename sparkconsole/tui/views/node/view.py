@@ -38,7 +38,14 @@ class NodeView(NodeActions):
     TAB = "cluster"
     KEYS = (
         *NODE_KEYS,
-        Key("node.previous", "left_square_bracket", "node", "Show the previous node.", display="["),
+        Key(
+            "node.previous",
+            "left_square_bracket",
+            "node",
+            "Show the previous node.",
+            display="[",
+            act="node_next(-1)",
+        ),
         Key("node.next", "right_square_bracket", "node", "Show the next node.", display="]"),
     )
 
@@ -96,15 +103,8 @@ class NodeView(NodeActions):
         kept = self._history.glance(session.cluster.name)
         return {self.state.name: node_gate(kept, self.state.name)}
 
-    def action_node_next(self) -> None:
-        """`]`"""
-        self._go(1)
-
-    def action_node_previous(self) -> None:
-        """`[`"""
-        self._go(-1)
-
-    def _go(self, step: int) -> None:
+    def action_node_next(self, step: int = 1) -> None:
+        """`]`, `[`"""
         names = tuple(self.console.store.nodes)
         if self.state is None or len(names) < 2:
             return
