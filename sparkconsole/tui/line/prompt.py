@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.app import ComposeResult
@@ -61,7 +60,6 @@ class CommandInput(Input):
     )
     TAKES_ALL = True
 
-    @dataclass
     class Left(Message):
         """The person left the line."""
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -55,11 +54,8 @@ class LogView(ScrollView, can_focus=True):
     times: var[bool] = var(True)
     least: var[Level] = var(Level.DEBUG)
 
-    @dataclass
     class Moved(Message):
         """The reader scrolled, so that following may have begun or ended."""
-
-        view: LogView
 
     def __init__(
         self,
@@ -107,18 +103,16 @@ class LogView(ScrollView, can_focus=True):
         """Takes in what arrived since the last time."""
         if self.ring.total == self._next and (not self._rows or self._rows[0] >> 8 >= self.ring.first):
             return
+        self._take_in()
+        dropped = self._row_of(self.ring.first)  # of lines that the ring has lost
+        del self._rows[:dropped]
+        self._gone += dropped
+        self._settle(max(0, self.scroll_y - dropped) if dropped else None)
+
+    def _take_in(self) -> None:
         for number in range(max(self._next, self.ring.first), self.ring.total):
             self._rows += self._rows_of(number)
         self._next = self.ring.total
-        dropped = self._fell_off()
-        self._settle(max(0, self.scroll_y - dropped) if dropped else None)
-
-    def _fell_off(self) -> int:
-        """Drops the rows of lines that the ring has lost; how many."""
-        gone = bisect_left(self._rows, self.ring.first << 8)
-        del self._rows[:gone]
-        self._gone += gone
-        return gone
 
     def _settle(self, top: float | None = None) -> None:
         """Follows the end, or keeps the same line under the reader's eyes: the one that is now at `top`."""
@@ -155,11 +149,9 @@ class LogView(ScrollView, can_focus=True):
         top = self._number_at(int(self.scroll_y))
         if self.text_selection is not None:
             self.screen.clear_selection()
-        self._rows, self._next, self._wide, self._gone = [], self.ring.first, 0, 0
+        self._rows, self._next, self._wide, self._gone = [], 0, 0, 0
         self._cache.clear()
-        for number in range(self.ring.first, self.ring.total):
-            self._rows += self._rows_of(number)
-        self._next = self.ring.total
+        self._take_in()
         self._settle(None if top is None else self._row_of(top))
 
     def show_ring(self, ring: LineRing[LogLine]) -> None:
@@ -189,15 +181,14 @@ class LogView(ScrollView, can_focus=True):
         """Goes to the next (1) or previous (-1) match; False when there is none."""
         return self._go(self._matches(), step)
 
-    def next_error(self, step: int = 1) -> bool:
+    def next_error(self) -> bool:
         """Goes to the next line that is an error."""
-        return self._go([n for n in self._numbers() if self.ring[n].level >= Level.ERROR], step)
+        return self._go([n for n in self._numbers() if self.ring[n].level >= Level.ERROR], 1)
 
     def next_finding(self) -> bool:
         """Goes to the next line that is known to say something wrong; judges no line behind it."""
         numbers = self._numbers()
-        here = self._at if self._at is not None else self._number_at(int(self.scroll_y)) or 0
-        first = bisect_left(numbers, here + (self._at is not None))
+        first = bisect_left(numbers, self._here + (self._at is not None))
         found = next((n for n in (*numbers[first:], *numbers[:first]) if self.finding(n)), None)
         return found is not None and self._go([found], 1)
 
@@ -236,18 +227,19 @@ class LogView(ScrollView, can_focus=True):
     def _go(self, numbers: Sequence[int], step: int) -> bool:
         if not numbers:
             return False
-        here = self._at if self._at is not None else self._number_at(int(self.scroll_y)) or 0
-        at = (
-            bisect_left(numbers, here + (step > 0 and self._at is not None))
-            if step > 0
-            else bisect_left(numbers, here) - 1
-        )
+        behind = step > 0 and self._at is not None
+        at = bisect_left(numbers, self._here + behind) - (step < 0)
         self._at = numbers[at % len(numbers)]
         self.follow = False
         self.scroll_to(y=max(0, self._row_of(self._at) - 2), animate=False, immediate=True, force=True)
         self._cache.clear()
         self.refresh()
         return True
+
+    @property
+    def _here(self) -> int:
+        """The line that was gone to last, else the one at the top."""
+        return self._at if self._at is not None else self._number_at(int(self.scroll_y)) or 0
 
     def _number_at(self, row: int) -> int | None:
         return self._rows[row] >> 8 if 0 <= row < len(self._rows) else None
@@ -263,7 +255,7 @@ class LogView(ScrollView, can_focus=True):
         at_end = new_value >= self.max_scroll_y
         if at_end != self.follow and (at_end or new_value < old_value):
             self.follow = at_end
-            self.post_message(self.Moved(self))
+            self.post_message(self.Moved())
 
     def to_end(self) -> None:
         """The newest line, and whatever comes after it."""
@@ -274,10 +266,8 @@ class LogView(ScrollView, can_focus=True):
 
     def all_text(self) -> str:
         """Every shown line as plain text."""
-        return "\n".join(self._plain(self.ring[n]) for n in self._numbers())
-
-    def _plain(self, line: LogLine) -> str:
-        return prefix(line, times=self.times, names=self.names).plain + line.bare
+        heads = ((prefix(line, times=self.times, names=self.names), line) for line in self.shown())
+        return "\n".join(head.plain + line.bare for head, line in heads)
 
     def get_selection(self, selection: Selection) -> tuple[str, str] | None:
         """What the mouse selected."""

@@ -33,11 +33,8 @@ class Board(Lines):
         Binding(keys, f"move('{way}')", way, show=False, id=f"board.{way}") for way, keys in WAYS.items()
     ]
 
-    @dataclass
     class Moved(Message):
         """The cursor is on another node, or a mark was set."""
-
-        board: Board
 
     @dataclass
     class Opened(Message):
@@ -102,7 +99,7 @@ class Board(Lines):
             self.scroll_to(y=top, animate=False, immediate=True)
         elif top + each > self.scroll_offset.y + self.size.height:
             self.scroll_to(y=top + each - self.size.height, animate=False, immediate=True)
-        self.post_message(self.Moved(self))
+        self.post_message(self.Moved())
 
     def action_move(self, way: str) -> None:
         """By one, by a row of cards, by a page, or to an end."""
