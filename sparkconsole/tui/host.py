@@ -70,9 +70,6 @@ class Host(Face, Protocol):
     def command(self, line: str) -> str:
         """A `:` line; what is wrong with it, or nothing."""
 
-    def type(self, line: str) -> None:
-        """Opens the command line with something typed."""
-
     def open_line(self, *, filtering: bool, text: str = "") -> None:
         """In the view, or above a question."""
 

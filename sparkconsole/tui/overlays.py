@@ -113,10 +113,6 @@ class Above(App[SparkError | None]):
         while self._later:
             self._later.popleft()()
 
-    def type(self, line: str) -> None:
-        """Opens the command line with something typed."""
-        self.open_line(filtering=False, text=line)
-
     # --- dialogs
 
     def notify(

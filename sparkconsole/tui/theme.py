@@ -43,16 +43,14 @@ class _Wrong(ValueError):
         self.place, self.why = place, why
 
 
-def load_themes(
-    own: Path | None = None, shipped: Path | None = None
-) -> tuple[tuple[Theme, ...], tuple[str, ...]]:
+def load_themes(own: Path | None = None) -> tuple[tuple[Theme, ...], tuple[str, ...]]:
     """Every theme that can be used, the shipped ones first, and a sentence for each that cannot.
 
     `own`: the person's folder, `<config>/themes` unless said; it need not exist.
     """
     found: dict[str, tuple[Theme, Path]] = {}
     wrong: list[str] = []
-    for path in (*_files(shipped or shipped_folder()), *_files(own or config_folder() / "themes")):
+    for path in (*_files(shipped_folder()), *_files(own or config_folder() / "themes")):
         try:
             theme = theme_of(path)
             _require_free(theme.name, found, path)

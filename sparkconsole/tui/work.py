@@ -255,7 +255,9 @@ class Work:
         except SparkError as error:
             task.state, task.error = TaskState.FAILED, error
         except Exception as error:  # noqa: BLE001 - the edge of a job: the console goes on and says what broke
-            task.state, task.error = TaskState.FAILED, _bug(error)
+            cause = f"a defect of sparkconsole: {type(error).__name__}: {error}"
+            hint = "what ran on the nodes is not touched"
+            task.state, task.error = TaskState.FAILED, SparkError(cause, hint=hint)
         finally:
             task.ended_s = task.clock.monotonic()
             if task.state is TaskState.DONE:
@@ -288,13 +290,6 @@ def verdict(task: Task) -> tuple[str, str]:
     if task.answer is not None and task.answer.exit_code:
         return "error", f"{task.title}: ended with exit code {task.answer.exit_code}"
     return "done", f"{task.title}: done"
-
-
-def _bug(error: Exception) -> SparkError:
-    return SparkError(
-        f"a defect of sparkconsole: {type(error).__name__}: {error}",
-        hint="what ran on the nodes is not touched",
-    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,7 +59,7 @@ DIALOGS: dict[str, Callable[[Pilot[Any]], Dialog[Any]]] = {
     "another plan": lambda _: Confirm(("stop",), PLAN, Plan("stop")),
     "help": lambda pilot: Help(app_of(pilot).view),
     "leave": lambda pilot: Leave([task(pilot, TaskState.RUNNING)]),
-    "planning": lambda _: Planning(("stop",)),
+    "planning": lambda _: Planning(("stop",), lambda: None),
     "work": lambda pilot: TaskScreen(task(pilot, TaskState.RUNNING)),
     "work that ended": lambda pilot: TaskScreen(task(pilot, TaskState.DONE)),
 }

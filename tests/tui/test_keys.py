@@ -8,14 +8,14 @@ import pytest
 from textual.binding import Binding
 
 from sparkconsole.config.settings import Settings
-from sparkconsole.tui.app import Console, contexts
+from sparkconsole.tui.app import Console
 from sparkconsole.tui.dialogs.help import help_text
 from sparkconsole.tui.keyboard.keys import GLOBAL, RESERVED, VIEWS, Key, keymap_of, summary
 from sparkconsole.tui.line.complete import Here, completions
 from sparkconsole.tui.line.palette import entries
 from sparkconsole.tui.line.prompt import Prompt
 from sparkconsole.tui.view import View
-from sparkconsole.tui.views import PAGES, view_class
+from sparkconsole.tui.views import PAGES, contexts, view_class
 from sparkconsole.verbs.grammar.registry import load
 from tests.tui.harness import app_of, console, scene, screen_text, seen, soon
 

@@ -16,8 +16,8 @@ from sparkconsole.tui.draw.assessment import Assessment
 from sparkconsole.tui.draw.charts import area, rounded_up
 from sparkconsole.tui.draw.frame import fitting, folded, framed
 from sparkconsole.tui.views.cluster import show_table as table
+from sparkconsole.tui.views.cluster.show import event_lines
 from sparkconsole.tui.views.cluster.show_card import card
-from sparkconsole.tui.views.cluster.show_events import event_lines
 from sparkconsole.tui.views.cluster.show_problems import problem_line, problems
 from sparkconsole.tui.views.cluster.show_server import serve_lines
 from sparkconsole.tui.views.node.show_page import page
@@ -391,15 +391,13 @@ async def test_styles_name_variables_of_the_theme() -> None:
 
 
 def test_the_meaning_is_asked_again_only_when_a_look_changed(monkeypatch: pytest.MonkeyPatch) -> None:
-    from sparkconsole.tui.draw import assessment as meaning
-
     asked: list[Cluster] = []
 
     def told(cluster: Cluster, *_: object, **__: object) -> dict[str, object]:
         asked.append(cluster)
         return {name: SparkError("no link") for name in ("spark-01", "spark-02")}
 
-    monkeypatch.setattr(meaning, "_networks", told)
+    monkeypatch.setattr("sparkconsole.model.checks.networks", told)
     store, cluster, it = stores.filled(2), stores.cluster(2), Assessment()
     for _ in range(3):
         it.sample(cluster, store.nodes, stores.NOW_S)

@@ -50,14 +50,12 @@ class Assessment:
             return
         self._judged_s = now_s
         self._of, self._kept = now, (cluster, tuple(looks.values()))
-        self.networks = _networks(cluster, looks) if looks else {}
-        self.warnings = _warnings(cluster, looks, self.networks, nodes)
+        self.networks, self.warnings = {}, {}
+        if looks:
+            from sparkconsole.model.checks import networks
 
-
-def _networks(cluster: Cluster, looks: Mapping[str, Look]) -> Mapping[str, NodeNetwork | SparkError]:
-    from sparkconsole.model.checks import networks
-
-    return networks(cluster, looks, eth_if=None, ib_if=())
+            self.networks = networks(cluster, looks, eth_if=None, ib_if=())
+            self.warnings = _warnings(cluster, looks, self.networks, nodes)
 
 
 def _warnings(
@@ -66,8 +64,6 @@ def _warnings(
     chosen: Mapping[str, NodeNetwork | SparkError],
     nodes: Mapping[str, NodeState],
 ) -> dict[str, tuple[str, ...]]:
-    if not looks:
-        return {}
     from sparkconsole.model.checks import ClusterEvidence, Severity, judge
 
     values: dict[str, list[str]] = {}

@@ -61,7 +61,9 @@ def entries(console: Host) -> list[PaletteEntry]:
     return [
         *(_verb(console, verb) for verb in shown),
         *(
-            _for_node(console, verb, node)
+            PaletteEntry(
+                f"{' '.join(verb.words)} {node}", verb.summary, partial(console.say, (*verb.words, node))
+            )
             for verb in shown
             if _takes_a_node(verb)
             for node in console.store.nodes
@@ -80,14 +82,10 @@ def entries(console: Host) -> list[PaletteEntry]:
 def _verb(console: Host, verb: Verb) -> PaletteEntry:
     words = " ".join(verb.words)
     if any(f.required for f in fields(words)):
-        return PaletteEntry(f"{words} …", verb.summary, partial(console.type, f"{words} "))
+        return PaletteEntry(
+            f"{words} …", verb.summary, partial(console.open_line, filtering=False, text=f"{words} ")
+        )
     return PaletteEntry(words, verb.summary, partial(console.say, verb.words))
-
-
-def _for_node(console: Host, verb: Verb, node: str) -> PaletteEntry:
-    return PaletteEntry(
-        f"{' '.join(verb.words)} {node}", verb.summary, partial(console.say, (*verb.words, node))
-    )
 
 
 def _takes_a_node(verb: Verb) -> bool:

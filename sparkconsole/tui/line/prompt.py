@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.app import ComposeResult
@@ -250,8 +249,3 @@ class PromptAbove(ModalScreen[None]):
         """It takes the focus; one that was closed at once has no line."""
         if self in self.app.screen_stack:
             self.query_one(Prompt).open(filtering=self._filtering)
-
-
-def split(line: str) -> list[str]:
-    """The words of a line, as a shell would split them; ValueError for an open quote."""
-    return shlex.split(line)

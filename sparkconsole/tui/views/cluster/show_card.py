@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from rich.text import Text
 
 from sparkconsole.fleet.store import NodeState, Reachability
-from sparkconsole.model.telemetry import LinkTraffic, Reading
+from sparkconsole.model.telemetry import LinkTraffic
 from sparkconsole.model.text.units import UNKNOWN, age, binary_size, gib, gigabyte_rate, percent, used_of
 from sparkconsole.tui.draw import node_state as of
 from sparkconsole.tui.draw.bars import bar_text, fitted
@@ -136,21 +136,14 @@ def gpu_row(state: NodeState, context: DrawContext, width: int) -> Text:
     """`gpu  ▕█████████▉   ▏  71 %  48 W  71 °C  ▂▃▅▆`"""
     gpu = of.gpu(state)
     if gpu is None:
-        return _labelled("gpu", _no_gpu(state.reading))
+        last = of.now(state)
+        word = "none" if last.gpu_known else "unknown"
+        return _labelled("gpu", styled(f"{word}: {last.gpu_error}" if last.gpu_error else word, "$muted"))
     share, power = of.share(state), of.number("{:.0f} W", gpu.power_w)
     heat = of.temperature(state)
     values = joined((percent(share), _hot(heat), power), " " if width < 46 else "  ")
     line = _labelled("gpu", bar_text(share, bar_width(width)), Text(" "), values)
     return _with_spark(line, context, state, "gpu", width)
-
-
-def _no_gpu(now: Reading | None) -> Text:
-    """That there is none is known only where somebody said so."""
-    if now is None:
-        return Text(UNKNOWN, "$muted")
-    if now.gpu_known:
-        return styled(f"none: {now.gpu_error}" if now.gpu_error else "none", "$muted")
-    return styled(f"unknown: {now.gpu_error}", "$muted")
 
 
 def _hot(heat: float | None) -> Text:
@@ -274,9 +267,7 @@ def container_row(state: NodeState, context: DrawContext, width: int) -> Text:
 
 def host_row(state: NodeState, context: DrawContext, width: int) -> Text:
     """`host cpu 12 %  load 6.1  disk 612.0 GiB free`"""
-    now = state.reading
-    if now is None:
-        return _labelled("host", Text(UNKNOWN, "$muted"))
+    now = of.now(state)
     parts = (
         of.number("cpu {:.0f} %", now.cpu),
         of.number("load {:.1f}", now.load),

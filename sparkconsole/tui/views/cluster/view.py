@@ -21,7 +21,6 @@ from sparkconsole.tui.views.cluster import show
 from sparkconsole.tui.views.cluster import show_table as table
 from sparkconsole.tui.views.cluster.board import Board
 from sparkconsole.tui.views.cluster.log import ClusterLog
-from sparkconsole.tui.views.cluster.show_events import event_lines
 from sparkconsole.tui.views.cluster.show_problems import problem_line, problems
 from sparkconsole.tui.views.cluster.show_server import serve_lines, serve_title
 from sparkconsole.tui.views.node_keys import NODE_KEYS, NodeActions
@@ -169,7 +168,7 @@ class ClusterView(NodeActions):
     def _draw_events(self, context: DrawContext) -> None:
         height = self._room("events")[1]
         zone = self.console.local_time().tzinfo
-        self._framed("events", event_lines(self.console.store.events, height - 2, zone), "events")
+        self._framed("events", show.event_lines(self.console.store.events, height - 2, zone), "events")
 
     def _draw_problem(self, context: DrawContext) -> None:
         store, board, width = self.console.store, self.query_one(Board), self._room("problem")[0]

@@ -39,9 +39,11 @@ def page(state: NodeState, context: DrawContext, width: int, height: int) -> lis
 
 def _rows(state: NodeState, context: DrawContext, width: int) -> list[list[NodePanel]]:
     node, links = _node(state, context), _links(state, context)
-    held, boxes = _processes(state), _containers(state, context)
-    charts, nccl, versions = _charts(state, context), _nccl(state), _versions(state, context)
-    wrong = _troubles(state, context)
+    held, boxes = _processes(state), _cut("containers", parts.container_lines(state, context), 4, 9)
+    versions = NodePanel("versions and images", lambda w, h: parts.version_lines(state, context, w), 6)
+    charts, nccl = _charts(state, context), _nccl(state)
+    found = [styled(f"! {t}", "$node-warn") for t in of.troubles(state, context)]
+    wrong = [_cut("problems", found, 3, 6)] if found else []
     if width >= WIDE:
         return [[node, links, held], charts, [nccl, boxes], [versions, *wrong]]
     if width >= NARROW:
@@ -117,13 +119,15 @@ def _processes(state: NodeState) -> NodePanel:
     )
 
 
-def _containers(state: NodeState, context: DrawContext) -> NodePanel:
-    lines = parts.container_lines(state, context)
-    return NodePanel("containers", lambda w, h: parts.cut(lines, h), min(9, max(4, len(lines) + 2)))
+def _cut(title: str, lines: Sequence[Text], least: int, most: int) -> NodePanel:
+    """As high as its lines, within limits; what does not fit is counted."""
 
+    def shown(width: int, height: int) -> list[Text]:
+        if len(lines) <= height:
+            return list(lines)
+        return [*lines[: height - 1], Text(f"and {len(lines) - height + 1} more", "$muted")]
 
-def _versions(state: NodeState, context: DrawContext) -> NodePanel:
-    return NodePanel("versions and images", lambda w, h: parts.version_lines(state, context, w), 6)
+    return NodePanel(title, shown, min(most, max(least, len(lines) + 2)))
 
 
 def _nccl(state: NodeState) -> NodePanel:
@@ -131,11 +135,6 @@ def _nccl(state: NodeState) -> NodePanel:
         Text("no NCCL log lines yet; launch --nccl-debug turns them on", "$muted")
     ]
     return NodePanel("nccl", lambda w, h: lines[-h:], 6, right=plain(state.nccl))
-
-
-def _troubles(state: NodeState, context: DrawContext) -> list[NodePanel]:
-    lines = [styled(f"! {t}", "$node-warn") for t in of.troubles(state, context)]
-    return [NodePanel("problems", lambda w, h: parts.cut(lines, h), min(6, len(lines) + 2))] if lines else []
 
 
 def _charts(state: NodeState, context: DrawContext) -> list[NodePanel]:
@@ -158,8 +157,3 @@ def _charts(state: NodeState, context: DrawContext) -> list[NodePanel]:
         chart("rdma in", "rdma_rx", flow, 3, None, ""),
         chart("power", "power", power, 4, None, "W"),
     ]
-
-
-def crumb(state: NodeState | None, name: str) -> str:
-    """` › spark-02`."""
-    return f" › {plain(state.name if state else name)}"

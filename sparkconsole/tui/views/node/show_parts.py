@@ -9,7 +9,8 @@ from rich.text import Text
 from sparkconsole.fleet.store import NodeState
 from sparkconsole.model.docker import Container, ImageIdentity
 from sparkconsole.model.fabric.links import Hca, Netdev
-from sparkconsole.model.telemetry import LinkTraffic
+from sparkconsole.model.facts import Memory
+from sparkconsole.model.telemetry import LinkTraffic, Reading
 from sparkconsole.model.text.units import UNKNOWN, age, binary_size, gib, gigabyte_rate, percent, used_of
 from sparkconsole.tui.draw import node_state as of
 from sparkconsole.tui.draw.bars import fitted
@@ -20,13 +21,6 @@ LABEL = 6
 NOT_SEEN = "not read yet"
 
 
-def cut(lines: Sequence[Text], height: int) -> list[Text]:
-    """What does not fit is counted."""
-    if len(lines) <= height:
-        return list(lines)
-    return [*lines[: height - 1], Text(f"and {len(lines) - height + 1} more", "$muted")]
-
-
 def labelled(label: str, *values: Text | str) -> Text:
     """`host   192.168.177.12  ssh …`"""
     return joined_cells((Text(label.ljust(LABEL), "$muted"), joined(values)), 1)
@@ -35,24 +29,23 @@ def labelled(label: str, *values: Text | str) -> Text:
 def overview(state: NodeState, context: DrawContext) -> list[Text]:
     """Host, load, GPU, memory, disk, Ray, image, container."""
     image, hostname = of.image_word(state, context), state.look.facts.hostname if state.look else ""
+    now, memory = of.now(state), of.now(state).memory
+    free = state.look.facts.free.get("docker") if state.look and now.disk_free is None else now.disk_free
+    held = used_of(memory.used, memory.total) if memory else UNKNOWN
+    cached = Text(f"cache {gib(now.cached)} GiB" if now.cached is not None else "", "$muted")
     return [
         labelled("host", styled(state.address), styled(hostname if hostname != state.name else "", "$muted")),
-        labelled("up", *_activity(state)),
+        labelled(
+            "up", age(now.uptime_s), of.number("load {:.1f}", now.load), of.number("cpu {:.0f} %", now.cpu)
+        ),
         labelled("gpu", *_gpu(state)),
-        labelled("mem", *_memory(state)),
-        labelled("swap", _swap(state), _cached(state), _waits(state)),
-        labelled("disk", f"{binary_size(_free(state))} free"),
+        labelled("mem", held, of.number("waits {:.1f} %", now.pressure)),
+        labelled("swap", _swap(memory), cached, _waits(now)),
+        labelled("disk", f"{binary_size(free)} free"),
         labelled("ray", of.ray_word(state), Text("head" if state.head else "", "$head-mark")),
         labelled("image", styled(context.image), Text(image, "$node-warn" if image == "none" else "")),
         labelled("cntr", of.container_word(state, context)),
     ]
-
-
-def _activity(state: NodeState) -> tuple[str, ...]:
-    now = state.reading
-    if now is None:
-        return (UNKNOWN,)
-    return age(now.uptime_s), of.number("load {:.1f}", now.load), of.number("cpu {:.0f} %", now.cpu)
 
 
 def _gpu(state: NodeState) -> tuple[Text | str, ...]:
@@ -68,22 +61,7 @@ def _gpu(state: NodeState) -> tuple[Text | str, ...]:
     )  # fmt: skip
 
 
-def _memory(state: NodeState) -> tuple[str, ...]:
-    memory = of.now(state).memory
-    if memory is None:
-        return (UNKNOWN,)
-    return used_of(memory.used, memory.total), of.number("waits {:.1f} %", of.now(state).pressure)
-
-
-def _free(state: NodeState) -> int | None:
-    free = of.now(state).disk_free
-    if free is not None:
-        return free
-    return state.look.facts.free.get("docker") if state.look else None
-
-
-def _swap(state: NodeState) -> Text:
-    memory = of.now(state).memory
+def _swap(memory: Memory | None) -> Text:
     if memory is None:
         return Text(UNKNOWN, "$muted")
     used = memory.swap_total - memory.swap_free
@@ -91,15 +69,10 @@ def _swap(state: NodeState) -> Text:
     return Text(text, "" if used else "$muted")
 
 
-def _cached(state: NodeState) -> Text:
-    cached = of.now(state).cached
-    return Text(f"cache {gib(cached)} GiB" if cached is not None else "", "$muted")
-
-
-def _waits(state: NodeState) -> Text:
+def _waits(now: Reading) -> Text:
     """What waits for the disk and for a core, where that is much."""
-    values = of.now(state).pressures
-    much = [f"{what} waits {values[key]:.0f} %" for what, key in WAITS if values.get(key, 0.0) >= of.PRESSED]
+    values = {what: now.pressures.get(key, 0.0) for what, key in WAITS}
+    much = [f"{what} waits {value:.0f} %" for what, value in values.items() if value >= of.PRESSED]
     return Text("  ".join(much), "$node-warn")
 
 

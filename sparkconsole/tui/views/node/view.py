@@ -13,8 +13,9 @@ from sparkconsole.fleet.store import NodeState, Reachability
 from sparkconsole.tui.draw import node_state as of
 from sparkconsole.tui.draw.assessment import Assessment
 from sparkconsole.tui.draw.fabric_result import node_gate
+from sparkconsole.tui.draw.frame import plain
 from sparkconsole.tui.keyboard.keys import Key
-from sparkconsole.tui.views.node.show_page import crumb, page
+from sparkconsole.tui.views.node.show_page import page
 from sparkconsole.tui.views.node_keys import NODE_KEYS, NodeActions
 from sparkconsole.tui.widgets.lines import Lines
 from sparkconsole.verbs.fabric.test import history_of
@@ -62,7 +63,7 @@ class NodeView(NodeActions):
 
     def crumb(self) -> str:
         """` › spark-02`"""
-        return crumb(self.state, self._shown)
+        return f" › {plain(self.state.name if self.state else self._shown)}"
 
     @property
     def state(self) -> NodeState | None:
