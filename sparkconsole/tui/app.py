@@ -27,7 +27,7 @@ from sparkconsole.fleet.store import Event, Store
 from sparkconsole.model.cluster import Cluster
 from sparkconsole.model.text.nearest import did_you_mean, suggestion
 from sparkconsole.model.text.printable import printable
-from sparkconsole.tui.keyboard.keys import GLOBAL, VIEWS, Key, bindings, keymap_of
+from sparkconsole.tui.keyboard.keys import GLOBAL, VIEWS, Key, keymap_of
 from sparkconsole.tui.keystrokes import Keystrokes, keep_every_escape
 from sparkconsole.tui.line.history import load_history, remembered, save_history
 from sparkconsole.tui.overlays import SAYING, Above, PendingRequest
@@ -61,7 +61,7 @@ class Console(Above):
 
     TITLE = "sparkconsole"
     CSS_PATH = Path(__file__).with_name("console.tcss")
-    BINDINGS = bindings(GLOBAL)
+    BINDINGS = [key.binding() for key in GLOBAL]  # noqa: RUF012
     MODES = {name: partial(make, name) for name in VIEWS}  # noqa: RUF012
     DEFAULT_MODE = "cluster"
     COMMANDS = {palette}  # noqa: RUF012 - as Textual takes them

@@ -48,17 +48,20 @@ def load_themes(own: Path | None = None) -> tuple[tuple[Theme, ...], tuple[str, 
 
     `own`: the person's folder, `<config>/themes` unless said; it need not exist.
     """
-    found: dict[str, tuple[Theme, Path]] = {}
+    found: list[Theme] = []
     wrong: list[str] = []
+    taken: dict[str, object] = dict.fromkeys(BUILTIN_THEMES, "a theme of Textual")
     for path in (*_files(shipped_folder()), *_files(own or config_folder() / "themes")):
         try:
             theme = theme_of(path)
-            _require_free(theme.name, found, path)
+            if theme.name in taken:
+                raise WrongConfig(f"{path}: name = {theme.name!r} is taken by {taken[theme.name]}")
         except WrongConfig as error:
             wrong.append(f"{error.cause}; the theme is left out")
             continue
-        found[theme.name] = (theme, path)
-    return tuple(theme for theme, _ in found.values()), tuple(wrong)
+        taken[theme.name] = path
+        found.append(theme)
+    return tuple(found), tuple(wrong)
 
 
 def shipped_folder() -> Path:
@@ -89,13 +92,6 @@ def _files(folder: Path) -> list[Path]:
         return sorted(p for p in folder.iterdir() if p.suffix == ".toml")
     except OSError:
         return []
-
-
-def _require_free(name: str, found: Mapping[str, tuple[Theme, Path]], path: Path) -> None:
-    if name in found:
-        raise WrongConfig(f"{path}: name = {name!r} is taken by {found[name][1]}")
-    if name in BUILTIN_THEMES:
-        raise WrongConfig(f"{path}: name = {name!r} is taken by a theme of Textual")
 
 
 def _theme(data: Mapping[str, Any]) -> Theme:

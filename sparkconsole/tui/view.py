@@ -17,7 +17,7 @@ from sparkconsole.model.cluster import Cluster
 from sparkconsole.model.text.printable import printable
 from sparkconsole.tui.chrome import KeyLine, Tabs, TitleBar
 from sparkconsole.tui.keyboard.focus import offered
-from sparkconsole.tui.keyboard.keys import GLOBAL, Key, bindings
+from sparkconsole.tui.keyboard.keys import GLOBAL, Key
 from sparkconsole.tui.line.prompt import Prompt
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class View(Screen[None]):
     VERTICAL_BREAKPOINTS = [(0, "-flat"), (16, "-short"), (30, "-tall")]  # noqa: RUF012
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        cls.BINDINGS = [*bindings(cls.KEYS), *(b for b in cls.__dict__.get("BINDINGS", ()))]
+        cls.BINDINGS = [*(key.binding() for key in cls.KEYS), *cls.__dict__.get("BINDINGS", ())]
         super().__init_subclass__(**kwargs)
 
     def compose(self) -> ComposeResult:

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from aiohttp import web
-from aiohttp.typedefs import Handler, Middleware
+from aiohttp.typedefs import Handler
 from textual_serve.server import Server
 
 from sparkconsole.errors import Refused
@@ -33,24 +33,21 @@ class TokenServer(Server):
     async def application(self) -> web.Application:
         """The web application; without the token every request is refused, the socket's too."""
         application = await self._make_app()
-        application.middlewares.append(self._guard())
+        application.middlewares.append(self._guard)
         return application
 
     async def on_startup(self, app: web.Application) -> None:
         """The library would print its banner."""
 
-    def _guard(self) -> Middleware:
-        @web.middleware
-        async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
-            if not self._knows(request):
-                raise web.HTTPForbidden(text="sparkconsole: open the whole address that it printed\n")
-            response = await handler(request)
-            if request.path == "/":
-                response.set_cookie(COOKIE, self._token, httponly=True, samesite="Strict")
-                response.headers["Referrer-Policy"] = "no-referrer"
-            return response
-
-        return guard
+    @web.middleware
+    async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        if not self._knows(request):
+            raise web.HTTPForbidden(text="sparkconsole: open the whole address that it printed\n")
+        response = await handler(request)
+        if request.path == "/":
+            response.set_cookie(COOKIE, self._token, httponly=True, samesite="Strict")
+            response.headers["Referrer-Policy"] = "no-referrer"
+        return response
 
     def _knows(self, request: web.Request) -> bool:
         """Compared in constant time. Another site's page cannot send the cookie, nor name our host."""

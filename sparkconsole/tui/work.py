@@ -23,6 +23,7 @@ from sparkconsole.fleet.logs.ring import LineRing
 from sparkconsole.model.cluster import Cluster
 from sparkconsole.model.logs.line import LogLine, log_line
 from sparkconsole.model.work.answer import Answer, Row
+from sparkconsole.model.work.job import Run
 from sparkconsole.model.work.news import Advance, News, Output, Remark, Report, StepBegan, StepEnded
 from sparkconsole.model.work.plan import Plan
 from sparkconsole.verbs.grammar.dispatch import understand
@@ -91,9 +92,14 @@ class Task:
         return self.state is TaskState.RUNNING
 
     @property
+    def run(self) -> Run | None:
+        """What the journal has of it."""
+        return self.session.run if self.session else None
+
+    @property
     def run_id(self) -> str:
         """Its id in the journal; empty while it has none."""
-        return self.session.run.id if self.session and self.session.run else ""
+        return self.run.id if self.run else ""
 
     @property
     def title(self) -> str:

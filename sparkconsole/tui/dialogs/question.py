@@ -80,7 +80,6 @@ class Leave(Question):
 
 
 def _fate(task: Task) -> str:
-    run = task.session.run if task.session else None
-    if run is not None and run.jobs:
-        return f"keeps running; sparkconsole runs attach {run.id} follows it again"
+    if task.run is not None and task.run.jobs:
+        return f"keeps running; sparkconsole runs attach {task.run.id} follows it again"
     return "stops where it is" if task.plan else "ends; it changes nothing"

@@ -67,8 +67,7 @@ class TaskScreen(Dialog[None]):
         if work is None or not self.shown.running:
             self.notify("this task has ended", timeout=3)
             return
-        run = self.shown.session.run if self.shown.session else None
-        if run is not None and run.jobs:
+        if self.shown.run is not None and self.shown.run.jobs:
             self.console.say(("runs", "stop", self.shown.run_id))
         else:
             work.cancel(self.shown)

@@ -32,9 +32,10 @@ def gate_line(kept: Sequence[Rate], now: datetime) -> Text:
     pairs = {frozenset((r.node, r.peer)): pair_rates(rates, r.node, r.peer) for r in rates}
     least = min(pairs.values(), key=sum)
     glyph, style = _LOOKS[_worst(rates, kept)]
+    carried = " + ".join(f"{gbit:.1f}" for gbit in least)
     by = "" if rates[0].device else " of TCP"
     on = f", slowest of {len(pairs)} pairs" if len(pairs) > 1 else ""
-    text = Text(f"{glyph} fabric test {_ago(rates[0].at, now)}: {_sum(least)} Gb/s{by}{on}", style)
+    text = Text(f"{glyph} fabric test {_ago(rates[0].at, now)}: {carried} Gb/s{by}{on}", style)
     return text.append(" · t again", "$muted")
 
 
@@ -55,10 +56,6 @@ def node_gate(kept: Sequence[Rate], node: str) -> str:
 def pair_rates(rates: Sequence[Rate], node: str, peer: str) -> tuple[float, ...]:
     """The rails of one pair."""
     return tuple(r.gbit for r in rates if {r.node, r.peer} == {node, peer})
-
-
-def _sum(rates: Sequence[float]) -> str:
-    return " + ".join(f"{gbit:.1f}" for gbit in rates)
 
 
 def _worst(rates: Sequence[Rate], kept: Sequence[Rate]) -> Severity:

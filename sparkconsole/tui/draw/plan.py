@@ -69,9 +69,5 @@ def _fed(text: str, *, whole: bool) -> str:
 
 def brief(argv: Sequence[str]) -> str:
     """The command with each script of many lines said in a few words: `sh -c ‹9 lines› job-unpack ID`."""
-    return " ".join(_word(word) for word in argv)
-
-
-def _word(word: str) -> str:
-    lines = word.strip().count("\n") + 1
-    return f"‹{lines} lines›" if lines > SHORT else shlex.quote(word)
+    counted = ((word, word.strip().count("\n") + 1) for word in argv)
+    return " ".join(f"‹{lines} lines›" if lines > SHORT else shlex.quote(word) for word, lines in counted)

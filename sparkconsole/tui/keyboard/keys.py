@@ -6,10 +6,10 @@ a verb of the registry (`node.restart`), or else a word that only the console ha
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from textual.binding import Binding, BindingType
+from textual.binding import Binding
 
 from sparkconsole.model.text.nearest import did_you_mean
 
@@ -102,11 +102,6 @@ def summary(key: Key) -> str:
     from sparkconsole.verbs.grammar.registry import load
 
     return key.help or (load()[key.verb].summary if key.verb in load() else key.label)
-
-
-def bindings(keys: Iterable[Key]) -> list[BindingType]:
-    """For a BINDINGS."""
-    return [key.binding() for key in keys]
 
 
 def keymap_of(

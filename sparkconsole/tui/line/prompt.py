@@ -47,8 +47,8 @@ class CommandInput(Input):
     """Up and down walk through what was said before; tab takes what is suggested above the line."""
 
     BINDINGS: ClassVar = [
-        Binding("up", "older", show=False),
-        Binding("down", "newer", show=False),
+        Binding("up", "walk(-1)", show=False),
+        Binding("down", "walk(1)", show=False),
         Binding("tab", "complete", show=False),
         Binding("escape", "leave", show=False),
     ]
@@ -62,13 +62,9 @@ class CommandInput(Input):
     class Left(Message):
         """The person left the line."""
 
-    def action_older(self) -> None:
-        """The line said before this one."""
-        self._prompt.walk(-1)
-
-    def action_newer(self) -> None:
-        """The line said after this one."""
-        self._prompt.walk(1)
+    def action_walk(self, step: int) -> None:
+        """The line said before this one, or after it."""
+        self._prompt.walk(step)
 
     def action_complete(self) -> None:
         """What is certain of the next word, else the first that is possible."""
@@ -125,7 +121,9 @@ class Prompt(Vertical):
         """Takes the focus."""
         self.filtering = filtering
         self._at: int | None = None
-        self._kept = () if filtering else self._newest_runs()
+        from sparkconsole.tui.line.complete import kept_runs
+
+        self._kept = () if filtering else kept_runs(self.console.session)
         self._refused = ("", 0.0)
         if not self.is_open:
             self._before = self.screen.focused
@@ -167,11 +165,6 @@ class Prompt(Vertical):
 
         console = self.console
         return console.command_words(), names_here(console.store, console.session, console.models, self._kept)
-
-    def _newest_runs(self) -> tuple[Run, ...]:
-        from sparkconsole.tui.line.complete import kept_runs
-
-        return kept_runs(self.console.session)
 
     def starts_anew(self, now: float) -> bool:
         """Whether a `:` typed at `now` begins the next line: this one was refused just now."""

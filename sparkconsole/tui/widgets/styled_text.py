@@ -55,9 +55,10 @@ def content(lines: Iterable[Text]) -> Content:
 
 def _line(text: Text) -> Content:
     spans = [Span(0, len(text.plain), text.style)] if isinstance(text.style, str) and text.style else []
-    spans += [Span(s.start, s.end, s.style) for s in text.spans if isinstance(s.style, str) and s.style]
-    no_names = [(s, s.style) for s in text.spans if isinstance(s.style, Style)]
-    spans += [Span(s.start, s.end, VisualStyle.from_rich_style(style, None)) for s, style in no_names]
+    for start, end, style in text.spans:
+        if style:
+            own = VisualStyle.from_rich_style(style, None) if isinstance(style, Style) else style
+            spans.append(Span(start, end, own))
     return Content(text.plain, spans=spans)
 
 

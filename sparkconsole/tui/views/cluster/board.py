@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
 from typing import ClassVar
 
@@ -36,11 +35,8 @@ class Board(Lines):
     class Moved(Message):
         """The cursor is on another node, or a mark was set."""
 
-    @dataclass
     class Opened(Message):
-        """A node was clicked twice."""
-
-        name: str
+        """The node under the cursor was clicked twice."""
 
     def __init__(self) -> None:
         super().__init__(id="board", focus=True)
@@ -126,7 +122,7 @@ class Board(Lines):
             return
         self.go_to(self.states[at].name)
         if event.times == 2:
-            self.post_message(self.Opened(self.cursor))
+            self.post_message(self.Opened())
 
     @property
     def _index(self) -> int:

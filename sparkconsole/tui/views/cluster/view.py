@@ -266,20 +266,16 @@ class ClusterView(NodeActions):
         """The cursor is seen at once."""
         self.sample()
 
-    def open_node(self, name: str) -> None:
-        """Its page, above this view."""
-        from sparkconsole.tui.views.node.view import NodeView
-
-        self.app.push_screen(NodeView(name))
-
-    def on_board_opened(self, event: Board.Opened) -> None:
+    def on_board_opened(self) -> None:
         """A double click."""
-        self.open_node(event.name)
+        self.action_node_open()
 
     def action_node_open(self) -> None:
-        """`enter`"""
+        """`enter`: its page, above this view."""
+        from sparkconsole.tui.views.node.view import NodeView
+
         if name := self.query_one(Board).cursor:
-            self.open_node(name)
+            self.app.push_screen(NodeView(name))
 
     def action_node_mark(self) -> None:
         """`space`"""

@@ -62,8 +62,8 @@ class RunActions(View):
     def action_runs_stop(self) -> None:
         """`X`: a stream, and what leaves nothing running, is just let go of."""
         task = self.chosen_task()
-        run = task.session.run if task and task.session else None
-        if task is not None and task.running and not (run and run.jobs) and self.console.work is not None:
+        leaves_jobs = task and task.run and task.run.jobs
+        if task is not None and task.running and not leaves_jobs and self.console.work is not None:
             self.console.work.cancel(task)
         elif name := self._one():
             self.console.say(("runs", "stop", name))

@@ -133,7 +133,7 @@ def of_task(task: Task, number: int, now: datetime) -> RunLine:
         ended=None if task.running else ended,
         title=task.plan.title if task.plan else "",
         nodes=task.plan.nodes() if task.plan else (),
-        jobs=len(run.jobs) if (run := task.session.run if task.session else None) else 0,
+        jobs=len(task.run.jobs) if task.run else 0,
         steps=len(task.plan.steps) if task.plan else 0,
         cause=task_cause(task.error),
         hint=task.error.hint if task.error else "",
