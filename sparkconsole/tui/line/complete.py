@@ -59,13 +59,12 @@ def completions(line: str, console_words: Sequence[str], known: Here) -> tuple[s
     before, _, last = line.rpartition(" ")
     given = tuple(before.split())
     prefix = f"{before} " if before else ""
-    if given[-1:] and given[-1] in ("--nodes", "-n"):
-        words: tuple[str, ...] = tuple(known.nodes)
+    if given[-1:] in (("--nodes",), ("-n",)):
+        words = tuple(known.nodes)
     else:
         words = _words(given, console_words, known)
-        words = (
-            (*words, *ANYWHERE) if last.startswith("-") and verb_of(given) and "--" not in given else words
-        )
+        if last.startswith("-") and verb_of(given) and "--" not in given:
+            words = (*words, *ANYWHERE)
     finished = (prefix + word for word in dict.fromkeys(words) if word.startswith(last) and word != last)
     return (*_within(line), *finished)
 

@@ -58,11 +58,6 @@ class Lines(ScrollView):
             if y not in self._drawn or self._drawn[y][0] != line(y):
                 self.refresh(Region(0, y - top, self.size.width, 1))
 
-    @property
-    def texts(self) -> tuple[str, ...]:
-        """All of it, plain."""
-        return tuple(self._line(y).plain for y in range(self._count))
-
     def notify_style_update(self) -> None:
         """Another theme: every line looks different."""
         super().notify_style_update()

@@ -25,7 +25,7 @@ from sparkconsole.fleet.logs.feed import Feed
 from sparkconsole.fleet.logs.ring import LineRing
 from sparkconsole.model.logs.diagnosis import Diagnosis
 from sparkconsole.model.logs.line import Level, LogLine
-from sparkconsole.tui.draw.log_head import Styles, breaks, most_cells, prefix, wrapped_height
+from sparkconsole.tui.draw.log_head import breaks, most_cells, prefix, wrapped_height
 
 MARK = 255
 """The part of a line under which its mark is drawn; no line has so many parts."""
@@ -116,7 +116,8 @@ class LogView(ScrollView, can_focus=True):
 
     def _settle(self, top: float | None = None) -> None:
         """Follows the end, or keeps the same line under the reader's eyes: the one that is now at `top`."""
-        self.virtual_size = Size(self._width(), len(self._rows))
+        width = self._room if self.wrap else max(self._room, self._wide)
+        self.virtual_size = Size(width, len(self._rows))
         if self.follow:
             self.scroll_end(animate=False, immediate=True, x_axis=False)
         elif top is not None:
@@ -140,9 +141,6 @@ class LogView(ScrollView, can_focus=True):
     @property
     def _room(self) -> int:
         return self.scrollable_content_region.width
-
-    def _width(self) -> int:
-        return self._room if self.wrap else max(self._room, self._wide)
 
     def rebuild(self) -> None:
         """Everything anew, with the line at the top staying there."""
@@ -273,11 +271,9 @@ class LogView(ScrollView, can_focus=True):
         """What the mouse selected."""
         first, last = (None if o is None else o.y - self._gone for o in selection)
         rows = range(max(first or 0, 0), len(self._rows) if last is None else min(last + 1, len(self._rows)))
-        return "\n".join(self._selected_text(selection, row) for row in rows), "\n"
-
-    def _selected_text(self, selection: Selection, row: int) -> str:
-        start, end = selection.get_span(row + self._gone) or (0, 0)
-        return self._row_text(self._rows[row]).plain[start : None if end == -1 else end]
+        spans = ((row, selection.get_span(row + self._gone) or (0, 0)) for row in rows)
+        texts = ((self._row_text(self._rows[row]).plain, start, end) for row, (start, end) in spans)
+        return "\n".join(text[start : None if end == -1 else end] for text, start, end in texts), "\n"
 
     # --- drawing
 
@@ -302,8 +298,8 @@ class LogView(ScrollView, can_focus=True):
         row = self._rows[at]
         key = (row, width, left)
         if (strip := self._cache.get(key)) is None:
-            strip = self._strip(row).crop_extend(left, left + width, self.rich_style)
-            self._cache[key] = strip
+            drawn = Strip(self._row_text(row).render(self.app.console, end="")).apply_style(self.rich_style)
+            self._cache[key] = strip = drawn.crop_extend(left, left + width, self.rich_style)
         row_ever = at + self._gone
         return self._selected(strip, row_ever, left).apply_offsets(left, row_ever)
 
@@ -320,10 +316,6 @@ class LogView(ScrollView, can_focus=True):
             [head, Strip([Segment(s.text, (s.style or self.rich_style) + style) for s in inside]), tail]
         )
 
-    def _strip(self, row: int) -> Strip:
-        text = self._row_text(row)
-        return Strip(text.render(self.app.console, end="")).apply_style(self.rich_style)
-
     def _row_text(self, row: int) -> Text:
         number, part = row >> 8, row & 255
         if part == MARK:
@@ -336,7 +328,8 @@ class LogView(ScrollView, can_focus=True):
         return parts[part] if part < len(parts) else Text("")
 
     def _line_text(self, number: int) -> Text:
-        line, styles = self.ring[number], self._styles()
+        line = self.ring[number]
+        styles = {name: self.get_component_rich_style(f"log-view--{name}", partial=True) for name in STYLES}
         finding = self.finding(number)
         weight = finding.severity if finding is not None else None
         text = prefix(line, times=self.times, names=self.names, styles=styles, weight=weight)
@@ -348,9 +341,6 @@ class LogView(ScrollView, can_focus=True):
             for match in self._found.finditer(body.plain):
                 body.stylize(styles["found" if number == self._at else "match"], *match.span())
         return text.append_text(body)
-
-    def _styles(self) -> Styles:
-        return {name: self.get_component_rich_style(f"log-view--{name}", partial=True) for name in STYLES}
 
 
 def expression(text: str) -> re.Pattern[str] | None:

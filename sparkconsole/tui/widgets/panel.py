@@ -60,12 +60,6 @@ class Panel(Widget):
             self._drawn = drawn
             self.border_title = content([text]) if text.plain else None
 
-    @property
-    def has_focus_within(self) -> bool:
-        """A widget in it has the focus."""
-        focused = self.screen.focused if self.is_attached else None
-        return focused is not None and self in focused.ancestors
-
 
 def headline(title: Cell, note: Cell, room: int, edge: str = "$frame") -> Text:
     """Title, edge, note in exactly `room` cells; nothing when there is no room or nothing to say."""

@@ -16,9 +16,11 @@ from sparkconsole.tui.draw.node_state import DrawContext
 from sparkconsole.tui.views.cluster.show_card import link_text
 
 NAME_MOST, NAME_LEAST = 20, 8
+HISTORY = 8
+"""Cells of the last readings."""
 LEAD = 4
 """Cursor, mark, sign and a blank."""
-Cell = Callable[[NodeState, DrawContext, int], Text]
+Cell = Callable[[NodeState, DrawContext], Text]
 Order = Callable[[NodeState, DrawContext], object]
 
 
@@ -35,46 +37,42 @@ class NodeColumn:
     align: str = "left"
 
 
-def _role(state: NodeState, context: DrawContext, width: int) -> Text:
+def _role(state: NodeState, context: DrawContext) -> Text:
     role = of.role(state, context)
     return Text(role, "$head-mark" if role == "HEAD" else "$muted")
 
 
-def _busy(state: NodeState, context: DrawContext, width: int) -> Text:
-    return Text(percent(of.share(state)))
+def _history(state: NodeState, context: DrawContext) -> Text:
+    return spark_text(of.series(state, context, "gpu", HISTORY), HISTORY, high=100.0)
 
 
-def _history(state: NodeState, context: DrawContext, width: int) -> Text:
-    return spark_text(of.series(state, context, "gpu", width), width, high=100.0)
-
-
-def _memory(state: NodeState, context: DrawContext, width: int) -> Text:
+def _memory(state: NodeState, context: DrawContext) -> Text:
     memory = of.now(state).memory
     return Text(f"{gib(memory.used, 0):>3}/{gib(memory.total, 0)}" if memory else UNKNOWN)
 
 
-def _links(state: NodeState, context: DrawContext, width: int) -> Text:
+def _links(state: NodeState, context: DrawContext) -> Text:
     links = of.links(state, context)
     up, _, every = links.partition("/")
     return Text(links, "" if up == every or not every else "$node-warn" if up != "0" else "$node-lost")
 
 
-def _rates(state: NodeState, context: DrawContext, width: int) -> Text:
+def _rates(state: NodeState, context: DrawContext) -> Text:
     received, sent = of.rates(state, context)
     return Text(f"{gigabyte_rate(received):>4}/{gigabyte_rate(sent)}")
 
 
-def _image(state: NodeState, context: DrawContext, width: int) -> Text:
+def _image(state: NodeState, context: DrawContext) -> Text:
     found = of.image_word(state, context).partition(" ")[0]
     return Text(found, "$node-warn" if found == "none" else "")
 
 
-def _held(state: NodeState, context: DrawContext, width: int) -> Text:
+def _held(state: NodeState, context: DrawContext) -> Text:
     held = of.now(state).gpu_used
     return Text(gib(held)) if held else Text(UNKNOWN, "$muted")
 
 
-def _seen(state: NodeState, context: DrawContext, width: int) -> Text:
+def _seen(state: NodeState, context: DrawContext) -> Text:
     if state.reach is Reachability.LOST:
         return Text(age(of.since_s(state, context)), "$node-lost")
     if state.reach is Reachability.CONNECTING:
@@ -83,7 +81,7 @@ def _seen(state: NodeState, context: DrawContext, width: int) -> Text:
     return Text(age(of.age_s(state, context)), "$node-warn") if stale else Text("now", "$muted")
 
 
-def _heat(state: NodeState, context: DrawContext, width: int) -> Text:
+def _heat(state: NodeState, context: DrawContext) -> Text:
     heat = of.temperature(state)
     return Text(UNKNOWN if heat is None else f"{heat:.0f}", "$node-warn" if (heat or 0) >= of.HOT_C else "")
 
@@ -95,28 +93,28 @@ def _power(state: NodeState) -> float | None:
 
 def _number(name: str, width: int, need: int, value: Callable[[NodeState], float | None]) -> NodeColumn:
     """Whole numbers."""
-    cell: Cell = lambda s, c, w: Text(of.number("{:.0f}", value(s)) or UNKNOWN)  # noqa: E731
+    cell: Cell = lambda s, c: Text(of.number("{:.0f}", value(s)) or UNKNOWN)  # noqa: E731
     return NodeColumn(name, width, cell, need, lambda s, c: value(s), align="right")
 
 
 COLUMNS = (
     NodeColumn("ROLE", 6, _role, order=lambda s, c: s.head),
-    NodeColumn("GPU%", 5, _busy, order=lambda s, c: of.share(s), align="right"),
-    NodeColumn("GPU", 8, _history, need=4),
+    NodeColumn("GPU%", 5, lambda s, c: Text(percent(of.share(s))), 0, lambda s, c: of.share(s), "right"),
+    NodeColumn("GPU", HISTORY, _history, need=4),
     NodeColumn("MEM GiB", 7, _memory, order=lambda s, c: m.used if (m := of.now(s).memory) else None),
     NodeColumn("°C", 3, _heat, need=6, order=lambda s, c: of.temperature(s), align="right"),
     _number("W", 4, 8, _power),
     _number("CPU%", 4, 9, lambda s: of.now(s).cpu),
     NodeColumn("RDMA", 4, _links, order=lambda s, c: [f.up is False for _, f in of.rails(s, c)].count(True)),
     NodeColumn("GB/s", 9, _rates, need=7, order=lambda s, c: sum(x or 0.0 for x in of.rates(s, c))),
-    NodeColumn("ETH", 4, lambda s, c, w: link_text(*of.ethernet(s, c)), need=1),
+    NodeColumn("ETH", 4, lambda s, c: link_text(*of.ethernet(s, c)), need=1),
     NodeColumn(
-        "ADDRESS", 15, lambda s, c, w: styled(n.address if (n := of.network(s, c)) else s.address), need=11
+        "ADDRESS", 15, lambda s, c: styled(n.address if (n := of.network(s, c)) else s.address), need=11
     ),
-    NodeColumn("RAY", 5, lambda s, c, w: of.ray_word(s), order=lambda s, c: s.in_ray is False),
+    NodeColumn("RAY", 5, lambda s, c: of.ray_word(s), order=lambda s, c: s.in_ray is False),
     NodeColumn("IMAGE", 6, _image, need=2, order=of.image_word),
-    NodeColumn("CONTAINER", 16, lambda s, c, w: of.container_word(s, c), need=12),
-    NodeColumn("NCCL", 10, lambda s, c, w: styled(s.nccl or UNKNOWN), need=10, order=lambda s, c: s.nccl),
+    NodeColumn("CONTAINER", 16, of.container_word, need=12),
+    NodeColumn("NCCL", 10, lambda s, c: styled(s.nccl or UNKNOWN), need=10, order=lambda s, c: s.nccl),
     NodeColumn("HOLDS", 5, _held, need=3, order=lambda s, c: of.now(s).gpu_used, align="right"),
     NodeColumn("SEEN", 4, _seen, order=lambda s, c: of.age_s(s, c) or 0.0),
 )
@@ -180,7 +178,7 @@ def row(
     name = styled(label, "bold" if state.head else "")
     cells = [filled(name, plan.name_width)]
     for column in plan.columns:
-        cell = filled(column.cell(state, context, column.width), column.width, column.align)
+        cell = filled(column.cell(state, context), column.width, column.align)
         cells.append(Text(cell.plain, "$muted dim") if old and column.name != "SEEN" else cell)
     line = Text("▸" if cursor else " ", "$frame-focus", no_wrap=True, end="")
     line.append("◆" if marked else " ", "$mark").append(sign.glyph, sign.style).append(" ")

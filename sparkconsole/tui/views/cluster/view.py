@@ -141,9 +141,13 @@ class ClusterView(NodeActions):
                 getattr(self, f"_draw_{name}")(context)
 
     def _states(self, context: DrawContext) -> tuple[NodeState, ...]:
-        every = tuple(self.console.store.nodes.values())
         needle = self._needle.lower()
-        kept = tuple(s for s in every if needle in _searched(s, context)) if needle else every
+
+        def searched(s: NodeState) -> str:
+            words = (s.name, s.address, of.role(s, context), of.sign(s, context).word, s.reason)
+            return " ".join(words).lower()
+
+        kept = [s for s in self.console.store.nodes.values() if not needle or needle in searched(s)]
         return table.ordered(kept, context, self._sort)
 
     def _pane(self, name: str) -> Lines:
@@ -316,8 +320,3 @@ class ClusterView(NodeActions):
         if found == board.cursor:
             self.notify("no other node has a problem", timeout=2)
         board.go_to(found)
-
-
-def _searched(state: NodeState, context: DrawContext) -> str:
-    words = (state.name, state.address, of.role(state, context), of.sign(state, context).word, state.reason)
-    return " ".join(words).lower()

@@ -19,6 +19,7 @@ from sparkconsole.model.logs.diagnosis import paragraphs as say
 from sparkconsole.model.logs.line import log_line
 from sparkconsole.model.text.printable import printable
 from sparkconsole.model.work.job import Run, RunState
+from sparkconsole.model.work.plan import Plan
 from sparkconsole.model.work.run_line import RunLine, run_line
 from sparkconsole.parse.diagnose.explain import explain
 from sparkconsole.tui.keyboard.keys import Key
@@ -187,20 +188,14 @@ class RunView(RunActions):
             return
         panel.head(*show.heading(line, self.console.local_time()))
         task, run = self._own_task, self._run
-        plan = (task.plan if task else None) or (show.plan_of(run) if run else None)
-        marks = task.steps if task else show.marks_of(plan, self._lines) if plan else {}
+        plan = (task and task.plan) or (show.plan_of(run) if run else Plan(""))
+        marks = task.steps if task else show.marks_of(plan, self._lines)
         marks = job_ends(marks, done=line.state is RunState.DONE)
         parts = task.answer.parts if task and task.answer else ()
         outcome = run.outcome if run else {}
         width = max(20, panel.size.width - 2)
-        if plan is not None:
-            why = tuple(say(self._found)) if line.state is RunState.FAILED and self._found else ()
-            lines = show.page(
-                line, plan, marks, outcome, whole=self._whole, parts=parts, width=width, why=why
-            )
-            pane.show(lines)
-        else:
-            pane.show(show.brief(line, width))
+        why = tuple(say(self._found)) if line.state is RunState.FAILED and self._found else ()
+        pane.show(show.page(line, plan, marks, outcome, parts, why, width, whole=self._whole))
         kept = "" if len(self._ring) else "nothing was printed"
         self.query_one("#output", Panel).head("output", kept)
 

@@ -173,21 +173,14 @@ def brief(line: RunLine, width: int) -> list[Text]:
     if line.state is RunState.DONE:
         lines += _hung("✔ ", "$node-up", line.gist or "done", width)
     nodes = f"{len(line.nodes)} nodes: {', '.join(map(plain, line.nodes[:6]))}" if len(line.nodes) > 1 else ""
-    about = (
-        nodes,
-        f"{line.steps} steps" if line.steps > 1 else "",
-        line.cluster and f"cluster {line.cluster}",
-    )
-    lines += _hung("  ", "", " · ".join(part for part in about if part), width, "$muted")
-    return lines
+    steps = f"{line.steps} steps" if line.steps > 1 else ""
+    about = filter(None, (nodes, steps, line.cluster and f"cluster {line.cluster}"))
+    return [*lines, *_hung("  ", "", " · ".join(about), width, "$muted")]
 
 
 def _hung(sign: str, sign_style: str, text: str, width: int, style: str = "") -> list[Text]:
-    parts = folded(text, max(width - 2, 10))
-    return [
-        Text(sign if number == 0 else "  ", sign_style).append(part, style)
-        for number, part in enumerate(parts)
-    ]
+    parts = enumerate(folded(text, max(width - 2, 10)))
+    return [Text("  " if at else sign, sign_style).append(part, style) for at, part in parts]
 
 
 def heading(line: RunLine, now: datetime) -> tuple[Text, str]:
@@ -212,15 +205,9 @@ def plan_of(run: Run) -> Plan:
         for n, s in enumerate(run.plan.get("steps", ()))
         if isinstance(s, Mapping)
     )
-    notes = tuple(map(str, run.plan.get("notes", ())))
-    return Plan(str(run.plan.get("title", "")), steps, notes=notes, table=_table(run.plan.get("table")))
-
-
-def _table(kept: object) -> Sheet | None:
-    """What the plan was decided from."""
-    if not isinstance(kept, Mapping):
-        return None
-    return Sheet.of(kept.get("columns", ()), kept.get("rows", ()))
+    notes, kept = tuple(map(str, run.plan.get("notes", ()))), run.plan.get("table")
+    table = Sheet.of(kept.get("columns", ()), kept.get("rows", ())) if isinstance(kept, Mapping) else None
+    return Plan(str(run.plan.get("title", "")), steps, notes=notes, table=table)
 
 
 def marks_of(plan: Plan, output: Iterable[str]) -> dict[str, str]:
@@ -240,11 +227,11 @@ def page(
     plan: Plan,
     marks: Mapping[str, str],
     outcome: Mapping[str, Any],
+    parts: Sequence[Sheet | str],
+    why: Sequence[str],
+    width: int,
     *,
-    whole: bool = False,
-    parts: Sequence[Sheet | str] = (),
-    width: int = 80,
-    why: Sequence[str] = (),
+    whole: bool,
 ) -> list[Text]:
     """Words, error, why it failed as its output says, plan with its exact commands, result."""
     lines = brief(line, width)
@@ -258,9 +245,7 @@ def page(
     if found or outcome:
         lines += [Text(), Text("result", "bold $title")]
     for part in found:
-        lines += [
-            Text(x) for x in (sheet_lines(part, width) if isinstance(part, Sheet) else folded(part, width))
-        ]
+        lines += map(Text, sheet_lines(part, width) if isinstance(part, Sheet) else folded(part, width))
     if not found and outcome:
         rows = list(leaves(outcome))[:MOST_LEAVES]
         cells = [(name, f"{value:g}" if isinstance(value, float) else str(value)) for name, value in rows]
