@@ -92,8 +92,5 @@ class Host(Face, Protocol):
     def written(self, key: Key) -> str:
         """A key as this person's keymap has it."""
 
-    def copy_to_clipboard(self, text: str) -> None:
-        """OSC 52: through SSH too."""
-
     def suspend(self) -> Any:
         """The terminal is given away while this is entered."""

@@ -82,11 +82,6 @@ def theme_of(path: Path) -> Theme:
         raise WrongConfig(f"{path}, line {line}: {'.'.join(wrong.place)} {wrong.why}") from None
 
 
-def variable_defaults(theme: Theme | None = None) -> dict[str, str]:
-    """Our own CSS variables, drawn from a theme that does not have them (a dark one when None is given)."""
-    return _derived(theme or Theme("plain", primary="#76b900"))
-
-
 def _files(folder: Path) -> list[Path]:
     try:
         return sorted(p for p in folder.iterdir() if p.suffix == ".toml")
@@ -104,7 +99,7 @@ def _theme(data: Mapping[str, Any]) -> Theme:
     plain: dict[str, Any] = {key: _colour((key,), data[key]) for key in COLOURS if key in data}
     plain |= {key: data[key] for key in (*SWITCHES, *SHARES) if _right_kind(key, data)}
     theme = Theme(name=_name(data["name"]), **plain)
-    theme.variables = {**_derived(theme), **dict(_variables(data.get("variables", {})))}
+    theme.variables = {**variable_defaults(theme), **dict(_variables(data.get("variables", {})))}
     return theme
 
 
@@ -162,8 +157,8 @@ def _textual_variables() -> dict[str, str]:
     return Theme("plain", primary="#76b900").to_color_system().generate()
 
 
-def _derived(theme: Theme) -> dict[str, str]:
-    """Our variables from a theme's own colours."""
+def variable_defaults(theme: Theme) -> dict[str, str]:
+    """Our own CSS variables, from the colours of a theme that does not have them."""
     made = theme.to_color_system().generate()
     same = {name: made[other] for name, other in _SAME_AS.items()}
     if theme.ansi:

@@ -138,13 +138,12 @@ class Task:
 
     def current(self) -> dict[tuple[str, str], Advance]:
         """`advances`; one that nobody spoke of for a while has no rate any more, and says since when."""
-        return {key: self._aged(key, advance) for key, advance in self.advances.items()}
-
-    def _aged(self, key: tuple[str, str], advance: Advance) -> Advance:
-        silent = self.clock.monotonic() - self._heard_s.get(key, 0.0)
-        if not self.running or silent <= SILENT_S:
-            return advance
-        return replace(advance, rate_per_s=None, eta_s=None, piece=f"no update for {silent:.0f} s")
+        found, now_s = dict(self.advances), self.clock.monotonic()
+        for key, heard_s in self._heard_s.items():
+            if self.running and now_s - heard_s > SILENT_S:
+                piece = f"no update for {now_s - heard_s:.0f} s"
+                found[key] = replace(found[key], rate_per_s=None, eta_s=None, piece=piece)
+        return found
 
 
 class Face(Protocol):

@@ -138,14 +138,14 @@ class Confirm(Question):
         lines = [*before, *text.split("\n")]
         for line in lines if self._sought else ():
             line.highlight_words([self._sought], "reverse", case_sensitive=False)
-        has = self._has if self._sought else _is_command
-        first = next((at for at, line in enumerate(lines) if has(line.plain)), 0)
+        first = next((at for at, line in enumerate(lines) if self._wanted(line.plain)), 0)
         room = self.query_one("#plan").size.width or width
         self._at = sum(len(folded(line.plain, room)) or 1 for line in lines[:first])
         self.query_one("#plan", StyledText).show(lines)
 
-    def _has(self, line: str) -> bool:
-        return self._sought.lower() in line.lower()
+    def _wanted(self, line: str) -> bool:
+        """It has what is sought, else it is a command."""
+        return self._sought.lower() in line.lower() if self._sought else line.lstrip().startswith("$ ")
 
     def find(self, text: str) -> None:
         """Marks the text wherever it stands in the plan, and brings the first of it into sight."""
@@ -189,12 +189,8 @@ class Confirm(Question):
 
 def verb_of(words: Sequence[str]) -> str:
     """What the button says: the verb, as a person would say it."""
-    verb = next((VERBS[words[:n]] for n in (2, 1) if (words := tuple(words))[:n] in VERBS), "")
+    verb = VERBS.get(tuple(words[:2])) or VERBS.get(tuple(words[:1]))
     return verb or (words[1] if len(words) > 1 and words[1].isalpha() else words[0]).capitalize()
-
-
-def _is_command(line: str) -> bool:
-    return line.lstrip().startswith("$ ")
 
 
 def _changed(lines: Sequence[str]) -> Text:

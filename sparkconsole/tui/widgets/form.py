@@ -16,7 +16,6 @@ from textual.suggester import SuggestFromList
 from textual.widget import Widget
 from textual.widgets import Checkbox, Input, Label, Select
 
-from sparkconsole.errors import WrongUsage
 from sparkconsole.verbs.grammar.forms import Field, FieldKind, fields, words
 
 LABELS = {"tp": "tensor par.", "pp": "pipeline par.", "from_": "from", "on": "build on"}
@@ -149,14 +148,6 @@ class Form(VerticalScroll, can_focus=False):
     def words(self, **more: Any) -> tuple[str, ...]:
         """What `:` would say; WrongUsage names what is missing or cannot be. `more`: fields not shown."""
         return words(self.verb, {**self.values, **more})
-
-    def wrong(self) -> str:
-        """What keeps the form from being said; empty when nothing does."""
-        try:
-            self.words()
-        except WrongUsage as error:
-            return error.cause
-        return ""
 
     @on(Input.Changed)
     @on(Checkbox.Changed)

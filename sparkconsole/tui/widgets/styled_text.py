@@ -67,15 +67,13 @@ def frame_title(text: str) -> str:
     return " ".join(printable(text).split()).replace("[", r"\[")
 
 
-def segments(text: Text | str, base: VisualStyle) -> list[Segment]:
-    """One line of text on a base style; an unknown style name is no style."""
-    if isinstance(text, str):
-        return [Segment(text, base.rich_style)] if text else []
-    return list(content([text]).render_segments(base, end=""))
-
-
 def strip(parts: Iterable[Text | str], base: VisualStyle, width: int, *, reverse: bool = False) -> Strip:
-    """Exactly `width` cells of the parts side by side."""
-    row = [s for part in parts for s in segments(part, base)]
+    """Exactly `width` cells of the parts side by side; an unknown style name is no style."""
+    row: list[Segment] = []
+    for part in parts:
+        if isinstance(part, str):
+            row.append(Segment(part, base.rich_style))
+        else:
+            row += content([part]).render_segments(base, end="")
     made = Strip(row).adjust_cell_length(max(width, 0), base.rich_style)
     return made.apply_style(Style(reverse=True)) if reverse else made

@@ -23,13 +23,9 @@ from sparkconsole.tui.widgets.lines import Lines
 class Board(Lines):
     """`draw` shows the nodes; the cursor stays on its node when the order changes."""
 
-    WAYS: ClassVar = {
-        "up": "up,k", "down": "down,j", "left": "left", "right": "right",
-        "pageup": "pageup", "pagedown": "pagedown", "home": "home", "end": "end",
-    }  # fmt: skip
-    """The keys of each way that the cursor goes."""
     BINDINGS: ClassVar = [
-        Binding(keys, f"move('{way}')", way, show=False, id=f"board.{way}") for way, keys in WAYS.items()
+        Binding(keys, f"move('{keys.partition(',')[0]}')", show=False, id=f"board.{keys.partition(',')[0]}")
+        for keys in ("up,k", "down,j", "left", "right", "pageup", "pagedown", "home", "end")
     ]
 
     class Moved(Message):

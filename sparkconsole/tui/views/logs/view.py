@@ -33,46 +33,44 @@ NAME_WIDTH = 8
 RATE_OVER = 20
 """Samples, two seconds, over which lines a second are counted."""
 
-KEYS = (
-    Key("logs.follow", "f", "follow", "Follow the end, or stay where you are."),
-    Key("logs.finding", "x", "finding", "The next line that is known to say something wrong."),
-    Key(
-        "logs.why", "enter", "why", "What the finding means and what to do; without one, of all lines.",
-        display="⏎",
-    ),
-    Key("logs.wrap", "w", "wrap", "Break long lines, or cut them.", act="logs_turn('wrap')"),
-    Key("logs.source", "right_square_bracket", "source", "The next source.", display="]"),
-    Key(
-        "logs.source.previous", "left_square_bracket", "source", "The source before.",
-        shown=False, display="[", act="logs_source(-1)",
-    ),
-    Key("logs.nodes", "a", "nodes", "The next node alone, after the last one all of them.", shown=False),
-    Key("logs.search", "s", "search", "Search; n and p go from match to match."),
-    Key("logs.next", "n", "match", "The next match.", shown=False, act="logs_match(1)"),
-    Key("logs.previous", "p", "match", "The match before.", shown=False, act="logs_match(-1)"),
-    Key("logs.error", "e", "error", "The next line that is an error."),
-    Key("logs.time", "t", "time", "Show or hide the time of each line.", act="logs_turn('times')"),
-    Key("logs.mark", "m", "mark", "Draw a line under the newest line."),
-    Key(
-        "logs.more", "minus", "level", "Show lower levels too.",
-        shown=False, display="-", act="logs_level(-1)",
-    ),
-    Key(
-        "logs.less", "plus", "level", "Hide the lowest level that is shown.",
-        shown=False, display="+", act="logs_level(1)",
-    ),
-    Key("logs.copy", "c", "copy", "Copy what is shown, all of it.", shown=False),
-    Key("logs.save", "ctrl+s", "save", "Save what is shown to a file."),
-    Key("logs.end", "G", "end", "Go to the newest line.", shown=False, display="G"),
-    Key("logs.home", "g", "begin", "Go to the oldest line.", shown=False),
-)  # fmt: skip
-
 
 class LogsView(View):
     """`show_nodes` and `show_source` are how other views come here."""
 
     NAME = "logs"
-    KEYS = KEYS
+    KEYS = (
+        Key("logs.follow", "f", "follow", "Follow the end, or stay where you are."),
+        Key("logs.finding", "x", "finding", "The next line that is known to say something wrong."),
+        Key(
+            "logs.why", "enter", "why", "What the finding means and what to do; without one, of all lines.",
+            display="⏎",
+        ),
+        Key("logs.wrap", "w", "wrap", "Break long lines, or cut them.", act="logs_turn('wrap')"),
+        Key("logs.source", "right_square_bracket", "source", "The next source.", display="]"),
+        Key(
+            "logs.source.previous", "left_square_bracket", "source", "The source before.",
+            shown=False, display="[", act="logs_source(-1)",
+        ),
+        Key("logs.nodes", "a", "nodes", "The next node alone, after the last one all of them.", shown=False),
+        Key("logs.search", "s", "search", "Search; n and p go from match to match."),
+        Key("logs.next", "n", "match", "The next match.", shown=False, act="logs_match(1)"),
+        Key("logs.previous", "p", "match", "The match before.", shown=False, act="logs_match(-1)"),
+        Key("logs.error", "e", "error", "The next line that is an error."),
+        Key("logs.time", "t", "time", "Show or hide the time of each line.", act="logs_turn('times')"),
+        Key("logs.mark", "m", "mark", "Draw a line under the newest line."),
+        Key(
+            "logs.more", "minus", "level", "Show lower levels too.",
+            shown=False, display="-", act="logs_level(-1)",
+        ),
+        Key(
+            "logs.less", "plus", "level", "Hide the lowest level that is shown.",
+            shown=False, display="+", act="logs_level(1)",
+        ),
+        Key("logs.copy", "c", "copy", "Copy what is shown, all of it.", shown=False),
+        Key("logs.save", "ctrl+s", "save", "Save what is shown to a file."),
+        Key("logs.end", "G", "end", "Go to the newest line.", shown=False, display="G"),
+        Key("logs.home", "g", "begin", "Go to the oldest line.", shown=False),
+    )  # fmt: skip
     DEFAULT_CSS = """
     LogsView .line { height: 1; color: $text-muted; padding: 0 1; text-wrap: nowrap; }
     """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rich.text import Text
 
@@ -59,9 +59,8 @@ def _stretched(rows: Sequence[Sequence[NodePanel]], spare: int) -> list[list[Nod
     made = [list(row) for row in rows]
     for place, i in enumerate(growing):
         more = spare // len(growing) + (place < spare % len(growing)) if spare > 0 else 0
-        made[i] = [
-            NodePanel(p.title, p.lines, max(x.height for x in rows[i]) + more, p.right) for p in rows[i]
-        ]
+        height = max(panel.height for panel in rows[i]) + more
+        made[i] = [replace(panel, height=height) for panel in rows[i]]
     return made
 
 
