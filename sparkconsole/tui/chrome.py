@@ -86,9 +86,8 @@ def _work(console: Host) -> tuple[str, ...]:
     if not running:
         return ()
     task = running[-1]
-    latest = task.latest
     more = f" +{len(running) - 1}" if len(running) > 1 else ""
-    progress = f" {advance_word(latest)}" if latest else ""
+    progress = f" {advance_word(task.latest)}" if task.latest else ""
     return (f"▶ {task.words[0]}{progress}{more}",)
 
 

@@ -114,8 +114,7 @@ class Dialog(ModalScreen[T]):
 
     def note(self, text: str, seconds: float) -> None:
         """Says something for a while without covering the dialog."""
-        for old in self.query(Note):
-            old.remove()
+        self.query(Note).remove()
         note = Note(text, markup=False)
         self.mount(note)
         self.add_class("-noted")

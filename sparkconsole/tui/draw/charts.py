@@ -128,12 +128,10 @@ def histogram(values: Sequence[float], width: int, height: int) -> list[Text]:
     eighths = [max(round(count / most * (height - 1) * 8), 1) if count else 0 for count in counts]
     rows = ["".join(column_cell(e, floor) * each for e in eighths) for floor in reversed(range(height - 1))]
     lines = [Text(row, "$chart-2", no_wrap=True, end="") for row in rows]
-    return [*lines, _axis(axis_end(low), f"{axis_end(high)} ms", len(counts) * each)]
-
-
-def _axis(left: str, right: str, width: int) -> Text:
-    gap = width - len(left) - len(right)
-    return Text(f"{left}{' ' * gap}{right}" if gap > 0 else right[:width], "$axis", no_wrap=True, end="")
+    left, right, drawn = axis_end(low), f"{axis_end(high)} ms", len(counts) * each
+    gap = drawn - len(left) - len(right)
+    axis = f"{left}{' ' * gap}{right}" if gap > 0 else right[:drawn]
+    return [*lines, Text(axis, "$axis", no_wrap=True, end="")]
 
 
 # --- heat: many nodes as one cell each. Height says it as well as colour; lost is `✖`

@@ -58,7 +58,11 @@ class RowSheet:
         if before.keys() != given.keys():
             self._widest = [0] * len(self.columns)
         self.every = every
-        self._measure()
+        # Columns only become wider while the same rows are shown, so that they do not dance.
+        for line in every:
+            for i, cell in enumerate(line.row.cells[: len(self._widest)]):
+                width = len(cell) if isinstance(cell, str) and cell.isascii() else cell_len(plain(cell))
+                self._widest[i] = max(self._widest[i], width)
         return True
 
     def arrange(self) -> None:
@@ -100,13 +104,6 @@ class RowSheet:
         """With an arrow when the rows are sorted by it."""
         arrow = "▼" if self.descending else "▲"
         return self.columns[index].title + (arrow if self.sort == index else "")
-
-    def _measure(self) -> None:
-        """Columns only become wider while the same rows are shown, so that they do not dance."""
-        for line in self.every:
-            for i, cell in enumerate(line.row.cells[: len(self._widest)]):
-                width = len(cell) if isinstance(cell, str) and cell.isascii() else cell_len(plain(cell))
-                self._widest[i] = max(self._widest[i], width)
 
 
 def _prepared(row: TableRow, before: DrawnRow | None) -> DrawnRow:

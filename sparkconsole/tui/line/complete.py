@@ -74,11 +74,6 @@ def _within(line: str) -> tuple[str, ...]:
     return tuple(" ".join(verb) for verb in load() if len(verb) > 1 and verb[0] == line)
 
 
-def choices(line: str, console_words: Sequence[str], known: Here) -> tuple[str, ...]:
-    """Only the last words of those lines: what can be said next."""
-    return tuple(found.rpartition(" ")[2] for found in completions(line, console_words, known))
-
-
 def taken(line: str, console_words: Sequence[str], known: Here) -> str:
     """`line` with as much more as is certain, else with the first that is possible."""
     found = completions(line, console_words, known)

@@ -39,8 +39,7 @@ class CommandSuggester(Suggester):
             return None
         from sparkconsole.tui.line.complete import completions
 
-        found = completions(value, *self._prompt.grammar)
-        return next(iter(found), None)
+        return next(iter(completions(value, *self._prompt.grammar)), None)
 
 
 class CommandInput(Input):
@@ -151,12 +150,11 @@ class Prompt(Vertical):
 
     def suggest(self, line: str) -> None:
         """What may come next, or what the last word means, in one line."""
-        from sparkconsole.tui.line.complete import choices, meaning
+        from sparkconsole.tui.line.complete import completions, meaning
 
-        offered = [choice for choice in choices(line, *self.grammar) if line.strip()]
-        if about := meaning(line):
-            offered = [about, *offered]
-        self.note("  ".join(offered), wrong=False)
+        lines = completions(line, *self.grammar) if line.strip() else ()
+        offered = (meaning(line), *(found.rpartition(" ")[2] for found in lines))
+        self.note("  ".join(filter(None, offered)), wrong=False)
 
     @property
     def grammar(self) -> tuple[tuple[str, ...], Here]:

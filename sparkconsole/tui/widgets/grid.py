@@ -93,9 +93,9 @@ class SheetTable(ScrollView, can_focus=True):
 
     def lay_columns(self, columns: Sequence[Column]) -> None:
         """Other columns from the next `show` on; filter, sorting, cursor and marks stay."""
-        now, (sort, descending) = RowSheet(columns), self.sorted_by
+        now = RowSheet(columns)
         now.filter = self._rows.filter
-        now.sort_by(sort, descending)
+        now.sort_by(*self.sorted_by)
         self._rows = now
         self._cache.clear()
 
@@ -247,10 +247,8 @@ class SheetTable(ScrollView, can_focus=True):
 
     def _reveal(self) -> None:
         room = self.size.height - self._head
-        if room < 1:
-            return
         top = min(self._cursor, max(self.scroll_offset.y, self._cursor - room + 1))
-        if top != self.scroll_offset.y:
+        if room > 0 and top != self.scroll_offset.y:
             self.scroll_to(y=top, animate=False, immediate=True)
 
     def _mark(self, marks: set[str]) -> None:

@@ -87,10 +87,9 @@ class Board(Lines):
         self.cursor = name
         each = self._plan.card_height if self._plan.cards else 1
         top = self._index // max(1, self._plan.cards) * each
-        if top < self.scroll_offset.y:
-            self.scroll_to(y=top, animate=False, immediate=True)
-        elif top + each > self.scroll_offset.y + self.size.height:
-            self.scroll_to(y=top + each - self.size.height, animate=False, immediate=True)
+        seen = min(top, max(self.scroll_offset.y, top + each - self.size.height))
+        if seen != self.scroll_offset.y:
+            self.scroll_to(y=seen, animate=False, immediate=True)
         self.post_message(self.Moved())
 
     def action_move(self, way: str) -> None:

@@ -232,7 +232,7 @@ def ray_row(state: NodeState, context: DrawContext, width: int) -> Text:
 
 def nccl_row(state: NodeState, context: DrawContext, width: int) -> Text:
     """`nccl NET/IB ×2  no warning`: its transport, and what is wrong with NCCL, nothing else."""
-    wrong = [t for t in of.troubles(state, context) if _of_nccl(t)]
+    wrong = [t for t in of.troubles(state, context) if "NCCL" in t]
     slow = state.nccl.startswith("NET/Socket")
     transport = styled(state.nccl or UNKNOWN, "$node-warn" if slow else "" if state.nccl else "$muted")
     last = styled(f"! {wrong[0]}", "$node-warn") if wrong else Text("no warning", "$muted")
@@ -250,11 +250,7 @@ def warn_row(state: NodeState, context: DrawContext, width: int) -> Text:
 
 
 def _wrong_here(state: NodeState, context: DrawContext) -> list[str]:
-    return [t for t in of.troubles(state, context) if not _of_nccl(t)]
-
-
-def _of_nccl(trouble: str) -> bool:
-    return "NCCL" in trouble
+    return [t for t in of.troubles(state, context) if "NCCL" not in t]
 
 
 def container_row(state: NodeState, context: DrawContext, width: int) -> Text:

@@ -156,9 +156,8 @@ def process_lines(state: NodeState) -> list[Text]:
     if state.reading.gpu_error and not state.reading.gpus:
         return [styled(state.reading.gpu_error, "$node-warn")]
     held = sorted(state.reading.gpu_processes, key=lambda p: -(p.used or 0))
-    names = [styled(p.name.rpartition("/")[2] or p.name) for p in held]
-    sizes = [(f"{gib(p.used):>6} GiB", Text(f"{p.pid:>7}", "$muted")) for p in held]
-    lines = [joined((*size, name)) for size, name in zip(sizes, names, strict=True)]
+    names = [(p, styled(p.name.rpartition("/")[2] or p.name)) for p in held]
+    lines = [joined((f"{gib(p.used):>6} GiB", Text(f"{p.pid:>7}", "$muted"), name)) for p, name in names]
     return lines or [Text("no process", "$muted")]
 
 

@@ -123,8 +123,7 @@ def where(nodes: Sequence[str], names: Sequence[str]) -> str:
 def of_task(task: Task, number: int, now: datetime) -> RunLine:
     """This session's work, which the journal may not have (a stream)."""
     ended = now if task.ended_s is None else now - timedelta(seconds=task.clock.monotonic() - task.ended_s)
-    latest = task.latest
-    progress = advance_word(latest) if latest else ""
+    progress = advance_word(task.latest) if task.latest else ""
     return RunLine(
         id=task.run_id or f"task-{number}",
         words=task.words,
