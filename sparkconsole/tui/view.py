@@ -10,6 +10,7 @@ from textual.app import ComposeResult
 from textual.containers import Container
 from textual.events import DescendantBlur, DescendantFocus, Paste
 from textual.screen import Screen
+from textual.widget import Widget
 from textual.widgets import Static
 
 from sparkconsole.model.cluster import Cluster
@@ -128,12 +129,16 @@ class View(Screen[None]):
         """Why that key has nothing to do now, in a sentence; empty: it has something to do."""
         if key_id == "zoom" and self.focused is None and self.maximized is None:
             return "tab chooses a pane, then z gives it the whole screen"
-        panes = (widget for widget in self.focus_chain if not isinstance(widget.parent, Prompt))
-        if key_id == "form.next" and len([*panes]) < 2:
+        if key_id == "form.next" and len(self._panes) < 2:
             return "there is no other pane here"
         if key_id == "task" and not (self.console.work and self.console.work.tasks):
             return "no task was started in this console yet; 8 lists earlier runs"
         return ""
+
+    @property
+    def _panes(self) -> list[Widget]:
+        """What tab goes through."""
+        return [widget for widget in self.focus_chain if not isinstance(widget.parent, Prompt)]
 
     def is_idle(self, key_id: str) -> bool:
         """The same, said to the person who pressed it."""

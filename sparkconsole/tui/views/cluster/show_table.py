@@ -175,8 +175,7 @@ def row(
     """`▸● spark-01  HEAD  71 % …`; a lost node's last values are dimmed."""
     sign = of.sign(state, context)
     old = state.reach is Reachability.LOST or of.is_stale(state, context)
-    name = styled(label, "bold" if state.head else "")
-    cells = [filled(name, plan.name_width)]
+    cells = [filled(styled(label, "bold" if state.head else ""), plan.name_width)]
     for column in plan.columns:
         cell = filled(column.cell(state, context), column.width, column.align)
         cells.append(Text(cell.plain, "$muted dim") if old and column.name != "SEEN" else cell)

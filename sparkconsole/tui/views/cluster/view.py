@@ -170,9 +170,8 @@ class ClusterView(NodeActions):
         self._framed("serve", lines, "serve", serve_title(store.server, context.now_s))
 
     def _draw_events(self, context: DrawContext) -> None:
-        height = self._room("events")[1]
-        zone = self.console.local_time().tzinfo
-        self._framed("events", show.event_lines(self.console.store.events, height - 2, zone), "events")
+        zone, height = self.console.local_time().tzinfo, self._room("events")[1] - 2
+        self._framed("events", show.event_lines(self.console.store.events, height, zone), "events")
 
     def _draw_problem(self, context: DrawContext) -> None:
         store, board, width = self.console.store, self.query_one(Board), self._room("problem")[0]
@@ -189,9 +188,8 @@ class ClusterView(NodeActions):
         self._pane("heat").show([show.heat_line(nodes, self._room("heat")[0])])
 
     def _draw_grid(self, context: DrawContext) -> None:
-        width, _ = self._room("grid")
-        nodes = tuple(self.console.store.nodes.values())
-        self._framed("grid", show.heat_lines(nodes, width - 4), "heat", "GPU%, a cell a node")
+        lines = show.heat_lines(tuple(self.console.store.nodes.values()), self._room("grid")[0] - 4)
+        self._framed("grid", lines, "heat", "GPU%, a cell a node")
 
     def _draw_chart(self, context: DrawContext) -> None:
         """What the rails of the node under the cursor carry."""

@@ -196,8 +196,7 @@ class RunView(RunActions):
         width = max(20, panel.size.width - 2)
         why = tuple(say(self._found)) if line.state is RunState.FAILED and self._found else ()
         pane.show(show.page(line, plan, marks, outcome, parts, why, width, whole=self._whole))
-        kept = "" if len(self._ring) else "nothing was printed"
-        self.query_one("#output", Panel).head("output", kept)
+        self.query_one("#output", Panel).head("output", "" if len(self._ring) else "nothing was printed")
 
     # --- keys
 
