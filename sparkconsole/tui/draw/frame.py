@@ -73,16 +73,13 @@ def framed(
     corner, flat, other, side, low, last = tuple(HEAVY if heavy else LIGHT)
     left, after = Text(f"{side} ", style), Text(f" {side}", style)
     body = [*lines[: height - 2], *(Text() for _ in range(height - 2 - len(lines)))]
-    top = _top(_of(title), _of(right), width - 2, flat, style)
+    head, tail = (t if isinstance(t, Text) else styled(t, "$title") for t in (title, right))
+    top = _top(head, tail, width - 2, flat, style)
     return [
         joined_cells((Text(corner, style), top, Text(other, style))),
         *(joined_cells((left, filled(line, width - 4), after)) for line in body),
         Text(low + flat * (width - 2) + last, style, no_wrap=True, end=""),
     ]
-
-
-def _of(text: Text | str) -> Text:
-    return text if isinstance(text, Text) else styled(text, "$title")
 
 
 def _top(title: Text, right: Text, room: int, flat: str, style: str) -> Text:

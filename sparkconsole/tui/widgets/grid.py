@@ -80,7 +80,8 @@ class SheetTable(ScrollView, can_focus=True):
         self._rows, self._head = RowSheet(columns), int(header)
         self._marked: set[str] = set()
         self._key: str | None = None
-        self._cursor, self._hover = 0, -1
+        self._cursor = 0
+        self._hover: int | None = None
         self._cache: LRUCache[tuple[object, ...], Strip] = LRUCache(2048)
 
     # --- what is shown
@@ -200,18 +201,17 @@ class SheetTable(ScrollView, can_focus=True):
     def on_mouse_move(self, event: events.MouseMove) -> None:
         """The row under the mouse."""
         at = event.get_content_offset(self)
-        index = self._index(at.y) if at is not None else None
-        self._point(-1 if index is None else index)
+        self._point(None if at is None else self._index(at.y))
 
     def on_leave(self) -> None:
         """No row any more."""
-        self._point(-1)
+        self._point(None)
 
     def _index(self, y: int) -> int | None:
         index = self.scroll_offset.y + y - self._head
         return index if y >= self._head and index < len(self._rows.lines) else None
 
-    def _point(self, index: int) -> None:
+    def _point(self, index: int | None) -> None:
         before, self._hover = self._hover, index
         if before != index:
             self._redraw(before, index)
@@ -256,8 +256,8 @@ class SheetTable(ScrollView, can_focus=True):
             self._marked = marks
             self.refresh()
 
-    def _redraw(self, *indexes: int) -> None:
-        tops = [i + self._head - self.scroll_offset.y for i in indexes if i >= 0]
+    def _redraw(self, *indexes: int | None) -> None:
+        tops = [i + self._head - self.scroll_offset.y for i in indexes if i is not None]
         width, height = self.size
         regions = [Region(0, y, width, 1) for y in tops if self._head <= y < height]
         if regions:
