@@ -98,23 +98,19 @@ def meaning(line: str) -> str:
 
 def _words(words: tuple[str, ...], console_words: Sequence[str], known: Here) -> tuple[str, ...]:
     verb = verb_of(words)
-    groups = {v[0] for v in load()}
     following = tuple(
         dict.fromkeys(v[len(words)] for v in load() if v[: len(words)] == words and len(v) > len(words))
     )
     if not words:
         return (*following, *console_words)
     if not verb:
-        return following if words[0] in groups else ()
+        return following
     return (*following, *_values(verb, words, known))
 
 
 def verb_of(words: Sequence[str]) -> str:
     """The verb that these words begin with; empty when there is none."""
-    for length in (2, 1):
-        if tuple(words[:length]) in load() and len(words) >= length:
-            return " ".join(words[:length])
-    return ""
+    return next((" ".join(words[:n]) for n in (2, 1) if tuple(words[:n]) in load()), "")
 
 
 def _values(verb: str, given: tuple[str, ...], known: Here) -> tuple[str, ...]:
