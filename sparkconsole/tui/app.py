@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shlex
 from collections import deque
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -26,9 +27,8 @@ from sparkconsole.fleet.store import Event, Store
 from sparkconsole.model.cluster import Cluster
 from sparkconsole.model.text.alike import did_you_mean, suggestion
 from sparkconsole.model.text.printable import printable
-from sparkconsole.tui.keyboard.keys import GLOBAL, VIEWS, Key, bindings, keymap_of
-from sparkconsole.tui.keyboard.keystrokes import Keystrokes, keep_every_escape
-from sparkconsole.tui.line import prompt
+from sparkconsole.tui.keyboard.keys import GLOBAL, VIEWS, Key, keymap_of
+from sparkconsole.tui.keystrokes import Keystrokes, keep_every_escape
 from sparkconsole.tui.line.history import load_history, remembered, save_history
 from sparkconsole.tui.overlays import SAYING, Above, PendingRequest
 from sparkconsole.tui.process import leave_on_signals, open_shell, tasks_wait_their_turn
@@ -61,7 +61,7 @@ class Console(Above):
 
     TITLE = "sparkconsole"
     CSS_PATH = Path(__file__).with_name("console.tcss")
-    BINDINGS = bindings(GLOBAL)
+    BINDINGS = [key.binding() for key in GLOBAL]  # noqa: RUF012
     MODES = {name: partial(make, name) for name in VIEWS}  # noqa: RUF012
     DEFAULT_MODE = "cluster"
     COMMANDS = {palette}  # noqa: RUF012 - as Textual takes them
@@ -231,37 +231,32 @@ class Console(Above):
         found = [b for b in self.view._bindings.key_to_bindings.items() if any(x.id == key.id for x in b[1])]
         return key.display or ", ".join(name for name, _ in found) or key.keys
 
-    def node_names(self) -> tuple[str, ...]:
-        """Every node of the cluster."""
-        return tuple(self.store.nodes)
-
     def command(self, line: str) -> str:
         """Does what a `:` line says; a sentence when it is not in the grammar, and then nothing is done."""
         try:
-            words = prompt.split(line)
+            words = shlex.split(line)
         except ValueError:
             return "a quote is not closed"
-        if words and words[0] == "theme" and len(words) == 2:
-            return self._theme(words[1], line)
-        if (key := self.view.own_keys().get(line.strip())) is not None:
+        wrong = self._do(words, line.strip())
+        if not wrong:
             self.command_lines = remembered(self.command_lines, line)
-            self.call_later(self.view.run_action, key.action)
-            return ""
+        return wrong
+
+    def _do(self, words: Sequence[str], line: str) -> str:
         from sparkconsole.verbs.grammar.dispatch import understand
 
-        try:
-            understand(words, Origin.CONSOLE)
-        except SparkError as error:
-            return f"{error.cause}{' — ' + error.hint if error.hint else ''}"
-        self.command_lines = remembered(self.command_lines, line)
-        self.say(words)
-        return ""
-
-    def _theme(self, name: str, line: str) -> str:
-        if name not in self.available_themes:
-            return f"there is no theme {name}{did_you_mean(name, self.available_themes)}"
-        self.theme = name
-        self.command_lines = remembered(self.command_lines, line)
+        if len(words) == 2 and words[0] == "theme":
+            if words[1] not in self.available_themes:
+                return f"there is no theme {words[1]}{did_you_mean(words[1], self.available_themes)}"
+            self.theme = words[1]
+        elif (key := self.view.own_keys().get(line)) is not None:
+            self.call_later(self.view.run_action, key.action)
+        else:
+            try:
+                understand(words, Origin.CONSOLE)
+            except SparkError as error:
+                return f"{error.cause}{' — ' + error.hint if error.hint else ''}"
+            self.say(words)
         return ""
 
     def say(self, words: Sequence[str], *, shown: bool = False, asking: bool = False) -> None:
@@ -304,7 +299,9 @@ class Console(Above):
         """Says how a piece of work ended; the cluster may be another one now."""
         if self._leaving.is_set() or self.session is None or self.watching is None:
             return
-        await self._regroup()
+        if tuple(self.store.nodes) != self.session.fleet.names:
+            self.store.regroup(self.session.cluster)
+            await self.watching.regroup(self.session.cluster)
         from sparkconsole.tui.work import verdict
 
         level, text = verdict(task)
@@ -312,13 +309,6 @@ class Console(Above):
         severity = "error" if level == "error" else "information"
         self.notify(printable(text), severity=severity, timeout=8, markup=False)  # type: ignore[arg-type]
         self.watching.refresh()
-
-    async def _regroup(self) -> None:
-        assert self.session is not None  # noqa: S101 - its callers looked
-        assert self.watching is not None  # noqa: S101
-        if tuple(self.store.nodes) != self.session.fleet.names:
-            self.store.regroup(self.session.cluster)
-            await self.watching.regroup(self.session.cluster)
 
     # --- keys that hold everywhere
 
@@ -381,11 +371,8 @@ class Console(Above):
         if len(self.screen_stack) > 1:
             self.pop_screen()
         elif self.work is not None and self.work.running:
-            from sparkconsole.tui.dialogs.leave import Leave
+            from sparkconsole.tui.dialogs.question import Leave
 
             self.push_screen(Leave(self.work.running), lambda sure: self.exit() if sure else None)
         else:
             self.exit()
-
-
-__all__ = ["Console", "contexts"]

@@ -70,7 +70,7 @@ def title_text(view: ShownView, width: int) -> Text:
         left.append(" read-only ", style="reverse")
     cluster = console.session.cluster.name if console.session else "…"
     left.append(f" · {printable(cluster)}{view.crumb()}")
-    right = printable(" · ".join((*_standing(console.store), f"{console.local_time():%H:%M}")))
+    right = printable(" · ".join((*_counts(console.store), f"{console.local_time():%H:%M}")))
     room = max(width - cell_len(left.plain) - 2, 0)
     text = Text(printable("".join(_work(console))))
     text.truncate(max(room - cell_len(right) - len(" · "), 0), overflow="ellipsis")
@@ -86,13 +86,12 @@ def _work(console: Host) -> tuple[str, ...]:
     if not running:
         return ()
     task = running[-1]
-    latest = task.latest()
     more = f" +{len(running) - 1}" if len(running) > 1 else ""
-    progress = f" {advance_word(latest)}" if latest else ""
+    progress = f" {advance_word(task.latest)}" if task.latest else ""
     return (f"▶ {task.words[0]}{progress}{more}",)
 
 
-def _standing(store: Store) -> tuple[str, ...]:
+def _counts(store: Store) -> tuple[str, ...]:
     if not store.nodes:
         return ("no nodes",)
     parts = [f"{len(store.up())}/{len(store.nodes)} up"]
@@ -106,19 +105,15 @@ def _standing(store: Store) -> tuple[str, ...]:
 
 def tabs_text(current: str, width: int) -> Text:
     """`[1 Cluster]  2 Logs  …`, each a click away; too narrow for that, `[1 Cluster] 2 Log 3 Ima …`."""
-    whole = _tabs(current, short=False)
-    return whole if whole.cell_len <= width else _tabs(current, short=True)
-
-
-def _tabs(current: str, *, short: bool) -> Text:
-    text = Text(" ")
-    for number, name in enumerate(VIEWS, 1):
-        here, title = name == current, name.title()
-        label = (
-            f"[{number} {title}] " if here else f"{number} {title[:3]} " if short else f" {number} {title} "
-        )
-        text.append(label, Style(bold=here, meta={"@click": f"app.view({name!r})"}))
-    text.rstrip()
+    for form in (" {} {} ", "{} {:.3} "):
+        text = Text(" ")
+        for number, name in enumerate(VIEWS, 1):
+            here = name == current
+            label = ("[{} {}] " if here else form).format(number, name.title())
+            text.append(label, Style(bold=here, meta={"@click": f"app.view({name!r})"}))
+        text.rstrip()
+        if text.cell_len <= width:
+            break
     return text
 
 
@@ -138,16 +133,11 @@ def keys_text(keys: tuple[Key, ...], width: int) -> Text:
         placed.add(key)
     text = Text(" ")
     for key in (*(k for k in shown if k in placed and k not in last), *last):
-        _append(text, key)
+        meta = {"@click": f"screen.press({key.id!r})"}
+        text.append(key.written, style=Style(bold=True, meta=meta))
+        text.append(f" {key.label}", style=Style(meta=meta)).append("  ")
     return text
 
 
 def _width(key: Key) -> int:
     return len(key.written) + len(key.label) + 3
-
-
-def _append(text: Text, key: Key) -> None:
-    meta = {"@click": f"screen.press({key.id!r})"}
-    text.append(key.written, style=Style(bold=True, meta=meta))
-    text.append(f" {key.label}", style=Style(meta=meta))
-    text.append("  ")

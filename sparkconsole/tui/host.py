@@ -8,17 +8,13 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from sparkconsole.tui.keyboard.keys import Key
+from sparkconsole.tui.work import Face
 
 if TYPE_CHECKING:
     from sparkconsole.clock import Clock
-    from sparkconsole.errors import SparkError
     from sparkconsole.fleet.store import Store
     from sparkconsole.fleet.watch.watch import Watch
-    from sparkconsole.model.work.answer import Answer
-    from sparkconsole.model.work.job import Run
-    from sparkconsole.model.work.plan import Plan
-    from sparkconsole.tui.line.complete import Here
-    from sparkconsole.tui.work import Task, Work
+    from sparkconsole.tui.work import Work
     from sparkconsole.verbs.grammar.session import Options, Session
 
 
@@ -44,7 +40,7 @@ class ShownView(Protocol):
         """Those that are no verbs, by their `:` word."""
 
 
-class Host(Protocol):
+class Host(Face, Protocol):
     """The console as its parts know it."""
 
     options: Options
@@ -74,9 +70,6 @@ class Host(Protocol):
     def command(self, line: str) -> str:
         """A `:` line; what is wrong with it, or nothing."""
 
-    def type(self, line: str) -> None:
-        """Opens the command line with something typed."""
-
     def open_line(self, *, filtering: bool, text: str = "") -> None:
         """In the view, or above a question."""
 
@@ -96,34 +89,8 @@ class Host(Protocol):
     def command_words(self) -> tuple[str, ...]:
         """The console's own words."""
 
-    def names_here(self, kept: tuple[Run, ...] = ()) -> Here:
-        """Every name that may be said."""
-
-    def kept_lines(self) -> tuple[Run, ...]:
-        """The newest runs."""
-
-    def node_names(self) -> tuple[str, ...]:
-        """Every node of the inventory."""
-
     def written(self, key: Key) -> str:
         """A key as this person's keymap has it."""
-
-    def confirm(
-        self, words: Sequence[str], plan: Plan, before: Plan | None = None, *, dry_run: bool = False
-    ) -> asyncio.Future[bool]:
-        """Shows the plan and asks."""
-
-    def show_answer(self, words: Sequence[str], answer: Answer) -> None:
-        """In a sheet above the view."""
-
-    def show_task(self, task: Task) -> None:
-        """Its steps and output, above the view."""
-
-    def show_error(self, error: SparkError) -> None:
-        """On the screen for a while, and under the events for good."""
-
-    def copy_to_clipboard(self, text: str) -> None:
-        """OSC 52: through SSH too."""
 
     def suspend(self) -> Any:
         """The terminal is given away while this is entered."""

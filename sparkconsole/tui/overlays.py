@@ -19,16 +19,13 @@ from sparkconsole.fleet.store import Event, Store
 from sparkconsole.model.text.printable import printable
 from sparkconsole.model.work.answer import Answer
 from sparkconsole.model.work.plan import Plan
-from sparkconsole.tui.dialogs.dialog import Dialog
-from sparkconsole.tui.dialogs.planning import Planning
+from sparkconsole.tui.dialogs.dialog import Dialog, Planning
 from sparkconsole.tui.line.prompt import Prompt, PromptAbove
 from sparkconsole.tui.view import View
 from sparkconsole.verbs.grammar.execute import FRESH_S
 from sparkconsole.verbs.grammar.session import Options, Session
 
 if TYPE_CHECKING:
-    from sparkconsole.model.work.job import Run
-    from sparkconsole.tui.line.complete import Here
     from sparkconsole.tui.work import Task
 
 
@@ -43,10 +40,8 @@ class PendingRequest:
 
     def planning(self) -> Planning:
         """A dialog that stands until the next question does, or until `over`."""
-        made = Planning(self.words)
-        made.give_up = self.give_up
-        self._shown.append(made)
-        return made
+        self._shown.append(Planning(self.words, self.give_up))
+        return self._shown[-1]
 
     def over(self) -> None:
         """Nothing is planned any more."""
@@ -117,24 +112,6 @@ class Above(App[SparkError | None]):
             self.screen.dismiss(None)
         while self._later:
             self._later.popleft()()
-
-    def type(self, line: str) -> None:
-        """Opens the command line with something typed."""
-        self.open_line(filtering=False, text=line)
-
-    # --- names
-
-    def kept_lines(self) -> tuple[Run, ...]:
-        """The newest runs, for the names in their words."""
-        from sparkconsole.tui.line.complete import kept_runs
-
-        return kept_runs(self.session)
-
-    def names_here(self, kept: tuple[Run, ...] = ()) -> Here:
-        """Every name that may be said."""
-        from sparkconsole.tui.line.complete import names_here
-
-        return names_here(self.store, self.session, self.models, kept)
 
     # --- dialogs
 

@@ -43,24 +43,25 @@ class _Wrong(ValueError):
         self.place, self.why = place, why
 
 
-def load_themes(
-    own: Path | None = None, shipped: Path | None = None
-) -> tuple[tuple[Theme, ...], tuple[str, ...]]:
+def load_themes(own: Path | None = None) -> tuple[tuple[Theme, ...], tuple[str, ...]]:
     """Every theme that can be used, the shipped ones first, and a sentence for each that cannot.
 
     `own`: the person's folder, `<config>/themes` unless said; it need not exist.
     """
-    found: dict[str, tuple[Theme, Path]] = {}
+    found: list[Theme] = []
     wrong: list[str] = []
-    for path in (*_files(shipped or shipped_folder()), *_files(own or config_folder() / "themes")):
+    taken: dict[str, object] = dict.fromkeys(BUILTIN_THEMES, "a theme of Textual")
+    for path in (*_files(shipped_folder()), *_files(own or config_folder() / "themes")):
         try:
             theme = theme_of(path)
-            _require_free(theme.name, found, path)
+            if theme.name in taken:
+                raise WrongConfig(f"{path}: name = {theme.name!r} is taken by {taken[theme.name]}")
         except WrongConfig as error:
             wrong.append(f"{error.cause}; the theme is left out")
             continue
-        found[theme.name] = (theme, path)
-    return tuple(theme for theme, _ in found.values()), tuple(wrong)
+        taken[theme.name] = path
+        found.append(theme)
+    return tuple(found), tuple(wrong)
 
 
 def shipped_folder() -> Path:
@@ -81,23 +82,11 @@ def theme_of(path: Path) -> Theme:
         raise WrongConfig(f"{path}, line {line}: {'.'.join(wrong.place)} {wrong.why}") from None
 
 
-def variable_defaults(theme: Theme | None = None) -> dict[str, str]:
-    """Our own CSS variables, drawn from a theme that does not have them (a dark one when None is given)."""
-    return _derived(theme or Theme("plain", primary="#76b900"))
-
-
 def _files(folder: Path) -> list[Path]:
     try:
         return sorted(p for p in folder.iterdir() if p.suffix == ".toml")
     except OSError:
         return []
-
-
-def _require_free(name: str, found: Mapping[str, tuple[Theme, Path]], path: Path) -> None:
-    if name in found:
-        raise WrongConfig(f"{path}: name = {name!r} is taken by {found[name][1]}")
-    if name in BUILTIN_THEMES:
-        raise WrongConfig(f"{path}: name = {name!r} is taken by a theme of Textual")
 
 
 def _theme(data: Mapping[str, Any]) -> Theme:
@@ -110,7 +99,7 @@ def _theme(data: Mapping[str, Any]) -> Theme:
     plain: dict[str, Any] = {key: _colour((key,), data[key]) for key in COLOURS if key in data}
     plain |= {key: data[key] for key in (*SWITCHES, *SHARES) if _right_kind(key, data)}
     theme = Theme(name=_name(data["name"]), **plain)
-    theme.variables = {**_derived(theme), **dict(_variables(data.get("variables", {})))}
+    theme.variables = {**variable_defaults(theme), **dict(_variables(data.get("variables", {})))}
     return theme
 
 
@@ -168,8 +157,8 @@ def _textual_variables() -> dict[str, str]:
     return Theme("plain", primary="#76b900").to_color_system().generate()
 
 
-def _derived(theme: Theme) -> dict[str, str]:
-    """Our variables from a theme's own colours."""
+def variable_defaults(theme: Theme) -> dict[str, str]:
+    """Our own CSS variables, from the colours of a theme that does not have them."""
     made = theme.to_color_system().generate()
     same = {name: made[other] for name, other in _SAME_AS.items()}
     if theme.ansi:

@@ -17,8 +17,8 @@ from textual.widgets import Static
 from sparkconsole.model.cluster import Cluster
 from sparkconsole.model.text.printable import printable
 from sparkconsole.tui.chrome import KeyLine, Tabs, TitleBar
-from sparkconsole.tui.keyboard.focus import FIELD, LINE, offered
-from sparkconsole.tui.keyboard.keys import GLOBAL, Key, bindings
+from sparkconsole.tui.keyboard.focus import offered
+from sparkconsole.tui.keyboard.keys import GLOBAL, Key
 from sparkconsole.tui.line.prompt import Prompt
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class View(Screen[None]):
     VERTICAL_BREAKPOINTS = [(0, "-flat"), (16, "-short"), (30, "-tall")]  # noqa: RUF012
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        cls.BINDINGS = [*bindings(cls.KEYS), *(b for b in cls.__dict__.get("BINDINGS", ()))]
+        cls.BINDINGS = [*(key.binding() for key in cls.KEYS), *cls.__dict__.get("BINDINGS", ())]
         super().__init_subclass__(**kwargs)
 
     def compose(self) -> ComposeResult:
@@ -184,7 +184,7 @@ class View(Screen[None]):
         key = next((k for k in self.keys_offered() if k.id == key_id), None)
         if key is None:
             return
-        if key in FIELD or key in LINE or key not in self.keys_here():
+        if key not in self.keys_here():
             self.app.simulate_key(key.keys.split(",")[0])
         else:
             await self.run_action(key.action)

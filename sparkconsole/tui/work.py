@@ -23,6 +23,7 @@ from sparkconsole.fleet.logs.ring import LineRing
 from sparkconsole.model.cluster import Cluster
 from sparkconsole.model.logs.line import LogLine, log_line
 from sparkconsole.model.work.answer import Answer, Row
+from sparkconsole.model.work.job import Run
 from sparkconsole.model.work.news import Advance, News, Output, Remark, Report, StepBegan, StepEnded
 from sparkconsole.model.work.plan import Plan
 from sparkconsole.verbs.grammar.dispatch import understand
@@ -79,7 +80,8 @@ class Task:
     cluster: Cluster | None = None
     """The one it began with."""
     handle: asyncio.Task[None] | None = None
-    _newest: Advance | None = None
+    latest: Advance | None = None
+    """The newest advance, of the phase that is under way."""
     _heard_s: dict[tuple[str, str], float] = field(default_factory=dict)
     version: int = 0
     """Grows with every change."""
@@ -90,9 +92,14 @@ class Task:
         return self.state is TaskState.RUNNING
 
     @property
+    def run(self) -> Run | None:
+        """What the journal has of it."""
+        return self.session.run if self.session else None
+
+    @property
     def run_id(self) -> str:
         """Its id in the journal; empty while it has none."""
-        return self.session.run.id if self.session and self.session.run else ""
+        return self.run.id if self.run else ""
 
     @property
     def title(self) -> str:
@@ -113,11 +120,11 @@ class Task:
             case StepEnded(outcome):
                 self.steps[outcome.step.id] = outcome.word
             case Advance():
-                self.advances[news.node, news.what] = self._newest = news
+                self.advances[news.node, news.what] = self.latest = news
                 self._heard_s[news.node, news.what] = self.clock.monotonic()
                 return
-            case Remark(_, node) if self._newest and (self._newest.node, self._newest.unit) == (node, "%"):
-                self._newest = None  # the per cent of a phase are not those of the next one
+            case Remark(_, node) if self.latest and (self.latest.node, self.latest.unit) == (node, "%"):
+                self.latest = None  # the per cent of a phase are not those of the next one
         if not isinstance(news, Output):
             self.news.append(news)
         if line := kept(news):
@@ -131,17 +138,12 @@ class Task:
 
     def current(self) -> dict[tuple[str, str], Advance]:
         """`advances`; one that nobody spoke of for a while has no rate any more, and says since when."""
-        return {key: self._aged(key, advance) for key, advance in self.advances.items()}
-
-    def _aged(self, key: tuple[str, str], advance: Advance) -> Advance:
-        silent = self.clock.monotonic() - self._heard_s.get(key, 0.0)
-        if not self.running or silent <= SILENT_S:
-            return advance
-        return replace(advance, rate_per_s=None, eta_s=None, piece=f"no update for {silent:.0f} s")
-
-    def latest(self) -> Advance | None:
-        """The newest advance, of the phase that is under way."""
-        return self._newest
+        found, now_s = dict(self.advances), self.clock.monotonic()
+        for key, heard_s in self._heard_s.items():
+            if self.running and now_s - heard_s > SILENT_S:
+                piece = f"no update for {now_s - heard_s:.0f} s"
+                found[key] = replace(found[key], rate_per_s=None, eta_s=None, piece=piece)
+        return found
 
 
 class Face(Protocol):
@@ -258,7 +260,9 @@ class Work:
         except SparkError as error:
             task.state, task.error = TaskState.FAILED, error
         except Exception as error:  # noqa: BLE001 - the edge of a job: the console goes on and says what broke
-            task.state, task.error = TaskState.FAILED, _bug(error)
+            cause = f"a defect of sparkconsole: {type(error).__name__}: {error}"
+            hint = "what ran on the nodes is not touched"
+            task.state, task.error = TaskState.FAILED, SparkError(cause, hint=hint)
         finally:
             task.ended_s = task.clock.monotonic()
             if task.state is TaskState.DONE:
@@ -291,13 +295,6 @@ def verdict(task: Task) -> tuple[str, str]:
     if task.answer is not None and task.answer.exit_code:
         return "error", f"{task.title}: ended with exit code {task.answer.exit_code}"
     return "done", f"{task.title}: done"
-
-
-def _bug(error: Exception) -> SparkError:
-    return SparkError(
-        f"a defect of sparkconsole: {type(error).__name__}: {error}",
-        hint="what ran on the nodes is not touched",
-    )
 
 
 @dataclass(frozen=True, slots=True)

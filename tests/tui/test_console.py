@@ -18,7 +18,7 @@ from sparkconsole.errors import WrongConfig
 from sparkconsole.model.work.answer import Answer
 from sparkconsole.tui.app import Console
 from sparkconsole.tui.dialogs.confirm import Confirm
-from sparkconsole.tui.dialogs.leave import Leave
+from sparkconsole.tui.dialogs.question import Leave
 from sparkconsole.tui.keyboard.keys import VIEWS
 from sparkconsole.tui.line.prompt import CommandInput
 from tests.tui.harness import SIZES, app_of, console, screen_text, seen, soon

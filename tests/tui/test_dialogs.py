@@ -21,11 +21,9 @@ from sparkconsole.model.work.tier import Tier
 from sparkconsole.tui.dialogs.answer import AnswerSheet
 from sparkconsole.tui.dialogs.choose import Choose
 from sparkconsole.tui.dialogs.confirm import Confirm
-from sparkconsole.tui.dialogs.dialog import Dialog, Note
+from sparkconsole.tui.dialogs.dialog import Dialog, Note, Planning
 from sparkconsole.tui.dialogs.help import Help
-from sparkconsole.tui.dialogs.leave import Leave
-from sparkconsole.tui.dialogs.planning import Planning
-from sparkconsole.tui.dialogs.question import Question
+from sparkconsole.tui.dialogs.question import Leave, Question
 from sparkconsole.tui.dialogs.task import TaskScreen
 from sparkconsole.tui.line.prompt import PromptAbove
 from sparkconsole.tui.views.node.view import NodeView
@@ -61,7 +59,7 @@ DIALOGS: dict[str, Callable[[Pilot[Any]], Dialog[Any]]] = {
     "another plan": lambda _: Confirm(("stop",), PLAN, Plan("stop")),
     "help": lambda pilot: Help(app_of(pilot).view),
     "leave": lambda pilot: Leave([task(pilot, TaskState.RUNNING)]),
-    "planning": lambda _: Planning(("stop",)),
+    "planning": lambda _: Planning(("stop",), lambda: None),
     "work": lambda pilot: TaskScreen(task(pilot, TaskState.RUNNING)),
     "work that ended": lambda pilot: TaskScreen(task(pilot, TaskState.DONE)),
 }

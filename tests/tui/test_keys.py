@@ -8,13 +8,14 @@ import pytest
 from textual.binding import Binding
 
 from sparkconsole.config.settings import Settings
-from sparkconsole.tui.app import Console, contexts
-from sparkconsole.tui.dialogs.help import help_text, summary
-from sparkconsole.tui.keyboard.keys import GLOBAL, RESERVED, VIEWS, Key, keymap_of
+from sparkconsole.tui.app import Console
+from sparkconsole.tui.dialogs.help import help_text
+from sparkconsole.tui.keyboard.keys import GLOBAL, RESERVED, VIEWS, Key, keymap_of, summary
 from sparkconsole.tui.line.complete import Here, completions
 from sparkconsole.tui.line.palette import entries
+from sparkconsole.tui.line.prompt import Prompt
 from sparkconsole.tui.view import View
-from sparkconsole.tui.views import PAGES, view_class
+from sparkconsole.tui.views import PAGES, contexts, view_class
 from sparkconsole.verbs.grammar.registry import load
 from tests.tui.harness import app_of, console, scene, screen_text, seen, soon
 
@@ -101,11 +102,12 @@ async def test_every_verb_is_in_the_palette_and_after_the_colon() -> None:
         app = app_of(pilot)
         await seen(pilot, lambda t: "demo" in t)
         offered = {entry.words.removesuffix(" …") for entry in entries(app)}
+        grammar = app.view.query_one(Prompt).grammar
         for words in load():
             line = " ".join(words)
             assert line in offered
             begun = line[:-1]
-            assert line in completions(begun, app.command_words(), app.names_here()), begun
+            assert line in completions(begun, *grammar), begun
         assert "node restart spark-02" in offered
         assert "theme spark-light" in offered
         assert "logs.follow" not in offered, "it holds in another view"
@@ -145,11 +147,12 @@ def test_the_line_completes_names_of_the_same_table_as_a_shell(line: str, finish
 async def test_the_line_knows_the_images_and_models_that_the_console_has_seen() -> None:
     async with scene("serving") as (pilot, _):
         app = app_of(pilot)
-        known = app.names_here(app.kept_lines())
+        await pilot.press(":")
+        known = app.view.query_one(Prompt).grammar[1]
         assert "vllm-node" in " ".join(known.images)
         assert "openai/gpt-oss-120b" in known.models
         assert known.runs
-        await pilot.press(*":serve opena", "tab")
+        await pilot.press(*"serve opena", "tab")
         assert "serve openai/gpt-oss-120b" in screen_text(pilot)
 
 

@@ -10,10 +10,10 @@ from textual._xterm_parser import XTermParser
 from textual.events import Key, MouseMove, Paste
 from textual.pilot import Pilot
 
+from sparkconsole.tui import keystrokes
 from sparkconsole.tui.dialogs.answer import AnswerSheet
 from sparkconsole.tui.dialogs.confirm import Confirm
 from sparkconsole.tui.dialogs.help import Help
-from sparkconsole.tui.keyboard import keystrokes
 from sparkconsole.tui.line.prompt import CommandInput
 from tests.tui.harness import app_of, console, screen_text, seen, soon
 

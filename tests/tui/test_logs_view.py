@@ -67,7 +67,7 @@ async def test_the_logs_look_as_they_should(nodes: int) -> None:
             await pilot.press("2")
             if nodes:
                 await seen(pilot, lambda t: "200 OK" in t)
-                await soon(lambda p=pilot: len(logs(p)._ring) == 4 * min(nodes, 2), "all lines")  # type: ignore[misc]
+                await soon(lambda p=pilot: len(logs(p).log_view.ring) == 4 * min(nodes, 2), "all lines")  # type: ignore[misc]
                 logs(pilot)._totals.clear()
             same_as_snapshot(f"logs-{nodes}-{size[0]}x{size[1]}", await seen(pilot))
 
@@ -109,7 +109,7 @@ async def test_sources_and_nodes_are_chosen_by_keys() -> None:
         await pilot.press("left_square_bracket", "a")
         await seen(pilot, lambda t: "nodes spark-01" in t)
         assert logs(pilot).selected_nodes() == ("spark-01",)
-        await soon(lambda: len(logs(pilot)._ring) == 4, "the lines of one node")
+        await soon(lambda: len(logs(pilot).log_view.ring) == 4, "the lines of one node")
 
 
 async def test_a_mark_stands_under_the_newest_line() -> None:
@@ -122,7 +122,7 @@ async def test_a_mark_stands_under_the_newest_line() -> None:
 async def test_what_is_shown_is_saved_for_nobody_else(tmp_path: Path) -> None:
     async with console() as pilot:
         await opened(pilot)
-        await soon(lambda: len(logs(pilot)._ring) == 8, "all lines")
+        await soon(lambda: len(logs(pilot).log_view.ring) == 8, "all lines")
         await seen(pilot)
         await pilot.press("ctrl+s")
         await pilot.pause()
@@ -136,9 +136,9 @@ async def test_a_view_that_is_not_seen_reads_nothing() -> None:
         await opened(pilot)
         view = logs(pilot)
         await pilot.press("1")
-        await soon(lambda: view._feed is not None and not view._feed.reading, "it rests")
+        await soon(lambda: view.log_view.feed is not None and not view.log_view.feed.reading, "it rests")
         await pilot.press("2")
-        await soon(lambda: view._feed is not None and view._feed.reading, "it reads on")
+        await soon(lambda: view.log_view.feed is not None and view.log_view.feed.reading, "it reads on")
         assert "POST /v1" in screen_text(pilot)
 
 

@@ -20,6 +20,7 @@ from sparkconsole.tui.keyboard.focus import FIELD
 from sparkconsole.tui.keyboard.keys import GLOBAL, VIEWS, Key
 from sparkconsole.tui.line.prompt import Prompt
 from sparkconsole.tui.view import View
+from sparkconsole.tui.views.cluster.board import Board
 from sparkconsole.tui.views.launch.pages import ProgressBoard
 from sparkconsole.tui.views.launch.view import LaunchView
 from sparkconsole.verbs.grammar.registry import load
@@ -126,7 +127,8 @@ async def open_page(pilot: Pilot[Any], name: str) -> None:
     """The page of a node or of a run, which stands above its view."""
     view = app_of(pilot).view
     if name == "node":
-        view.open_node("spark-02")  # type: ignore[attr-defined]
+        view.query_one(Board).go_to("spark-02")
+        view.action_node_open()  # type: ignore[attr-defined]
     elif name == "run":
         await seen(pilot, lambda text: "launch" in text)
         view.action_runs_show()  # type: ignore[attr-defined]

@@ -12,10 +12,10 @@ from textual.events import Key
 from textual.pilot import Pilot
 
 from sparkconsole.demo.faults import inject
+from sparkconsole.tui import keystrokes
 from sparkconsole.tui.dialogs.confirm import Confirm
-from sparkconsole.tui.dialogs.planning import Planning
-from sparkconsole.tui.keyboard import keystrokes
-from sparkconsole.tui.keyboard.keystrokes import ONCE_S
+from sparkconsole.tui.dialogs.dialog import Planning
+from sparkconsole.tui.keystrokes import ONCE_S
 from tests.still_clock import StillClock
 from tests.tui.harness import app_of, console, scene, screen_text, seen, soon
 from tests.tui.test_keystrokes import burst

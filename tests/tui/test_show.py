@@ -12,8 +12,7 @@ from textual.theme import Theme
 
 from sparkconsole import tui
 from sparkconsole.model.text import units
-from sparkconsole.tui.draw import bars
-from sparkconsole.tui.draw.charts import heat, spark
+from sparkconsole.tui.draw import bars, charts
 from sparkconsole.tui.theme import OURS
 
 ODD = (None, math.nan, math.inf, -math.inf, -1.0, 0.0, 1e-9, 0.5, 1.0, 7.0)
@@ -111,20 +110,20 @@ def test_sixty_four_names_stay_apart() -> None:
 
 
 def test_a_sparkline_has_gaps_and_stands_at_the_right() -> None:
-    assert spark.spark([0, 1, None, 4, math.nan, 8], 8) == "  ▁▂ ▅ █"
-    assert spark.spark([], 3) == spark.spark([None, None], 3) == "   "
+    assert charts.spark([0, 1, None, 4, math.nan, 8], 8) == "  ▁▂ ▅ █"
+    assert charts.spark([], 3) == charts.spark([None, None], 3) == "   "
 
 
 def test_a_sparkline_loses_no_peak() -> None:
     series = [0.0] * 1000
     series[437] = 9.0
-    assert spark.spark(series, 10).count("█") == 1
+    assert charts.spark(series, 10).count("█") == 1
 
 
 def test_a_peak_stays_as_values_come() -> None:
     """Shares are counted from the newest: what was drawn moves left as a whole."""
     series = [float(n % 7 == 3) for n in range(120)]
-    assert all("█" in spark.spark(series[: 60 + n], 30) for n in range(60))
+    assert all("█" in charts.spark(series[: 60 + n], 30) for n in range(60))
 
 
 @pytest.mark.parametrize("width", [-1, 0, 1, 2, 50])
@@ -132,30 +131,30 @@ def test_a_peak_stays_as_values_come() -> None:
     "series", [[], [None], [5.0], [5.0, 5.0], [-1e300, 1e300], list(range(999)), [math.inf]]
 )
 def test_a_sparkline_is_as_wide_as_asked(series: list[float | None], width: int) -> None:
-    assert len(spark.spark(series, width)) == len(spark.spark(series, width, low=None)) == max(0, width)
+    assert len(charts.spark(series, width)) == max(0, width)
 
 
 def test_a_sparkline_on_a_fixed_scale() -> None:
-    assert spark.spark([-1, 0.5, 3], 3, low=0, high=1) == "▁▅█"
+    assert charts.spark([-1, 0.5, 3], 3, high=1) == "▁▅█"
 
 
 def test_heat_says_lost_and_unknown_by_glyph() -> None:
-    strip = heat.heat_strip([1.0, 0.0, None, 0.5], 10, lost=[False, False, False, True])
+    strip = charts.heat_strip([1.0, 0.0, None, 0.5], 10, lost=[False, False, False, True])
     assert strip.plain == "█▁·✖"
 
 
 def test_heat_keeps_to_its_room() -> None:
-    assert heat.heat_strip([0.5] * 64, 64).cell_len == 64
-    assert heat.heat_strip([0.5] * 65, 64).plain == "▅" * 63 + "…"
-    assert heat.heat_strip([0.5] * 3, 1).plain == "…"
-    assert heat.heat_strip([0.5] * 3, 0).plain == ""
+    assert charts.heat_strip([0.5] * 64, 64).cell_len == 64
+    assert charts.heat_strip([0.5] * 65, 64).plain == "▅" * 63 + "…"
+    assert charts.heat_strip([0.5] * 3, 1).plain == "…"
+    assert charts.heat_strip([0.5] * 3, 0).plain == ""
 
 
 def test_a_heat_grid_has_every_node_once() -> None:
-    rows = heat.heat_grid([n / 64 for n in range(64)], 8)
+    rows = charts.heat_grid([n / 64 for n in range(64)], 8)
     assert [len(r.plain.split()) for r in rows] == [8] * 8
-    assert heat.heat_grid([], 8) == []
-    assert [r.plain for r in heat.heat_grid([1, math.nan, 0], 2, cell=1)] == ["█ ·", "▁"]
+    assert charts.heat_grid([], 8) == []
+    assert [r.plain for r in charts.heat_grid([1, math.nan, 0], 2, cell=1)] == ["█ ·", "▁"]
 
 
 def test_every_style_is_a_variable_of_the_themes() -> None:

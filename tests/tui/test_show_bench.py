@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from rich.cells import cell_len
 
-from sparkconsole.tui.draw.charts.spread import histogram
+from sparkconsole.tui.draw.charts import histogram
 from sparkconsole.tui.views.bench import show
 
 RESULT = {

@@ -8,7 +8,7 @@ import pytest
 
 from sparkconsole.fleet.store import ServerPhase, ServerState
 from sparkconsole.tui.views.cluster import show
-from sparkconsole.tui.views.cluster.show_events import event_lines
+from sparkconsole.tui.views.cluster.show import event_lines
 from sparkconsole.tui.views.cluster.show_problems import problem_line, problems
 from sparkconsole.tui.views.cluster.show_server import serve_lines, serve_title
 from tests.tui import stores

@@ -15,7 +15,7 @@ from sparkconsole.model.docker import ImageIdentity
 from sparkconsole.model.work.answer import Sheet
 from sparkconsole.model.work.news import Advance, Remark
 from sparkconsole.model.work.plan import Plan, Step
-from sparkconsole.tui.draw.folding import error_lines
+from sparkconsole.tui.draw.frame import error_lines
 from sparkconsole.tui.draw.preview import CommandPreview, preview_lines
 from sparkconsole.tui.views.images import show
 from sparkconsole.tui.views.images import show_work as work

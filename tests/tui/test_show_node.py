@@ -13,17 +13,18 @@ from sparkconsole.model.cluster import Cluster
 from sparkconsole.model.telemetry import Bus, LinkTraffic
 from sparkconsole.tui.draw import node_state as of
 from sparkconsole.tui.draw.assessment import Assessment
-from sparkconsole.tui.draw.charts.area import area, rounded_up
+from sparkconsole.tui.draw.charts import area, rounded_up
 from sparkconsole.tui.draw.frame import fitting, folded, framed
 from sparkconsole.tui.views.cluster import show_table as table
+from sparkconsole.tui.views.cluster.show import event_lines
 from sparkconsole.tui.views.cluster.show_card import card
-from sparkconsole.tui.views.cluster.show_events import event_lines
 from sparkconsole.tui.views.cluster.show_problems import problem_line, problems
 from sparkconsole.tui.views.cluster.show_server import serve_lines
 from sparkconsole.tui.views.node.show_page import page
-from sparkconsole.tui.widgets.lines import style_of
+from sparkconsole.tui.widgets.lines import Lines
 from tests.tui import stores
 from tests.tui.stores import scene
+from tests.tui.tiny import tiny
 
 
 def card_text(store: Store, name: str, width: int = 40, height: int = 9) -> str:
@@ -374,24 +375,29 @@ def test_scales_do_not_move_with_every_value(value: float, top: float) -> None:
     assert rounded_up(value) == pytest.approx(top)
 
 
-def test_styles_name_variables_of_the_theme() -> None:
-    style = style_of("bold $node-up on $row-cursor", {"node-up": "#7fc41c", "row-cursor": "ansi_blue"})
-    assert style.bold
-    assert style.color is not None
-    assert style.bgcolor is not None
-    assert style_of("$there-is-none", {}).color is None
+async def test_styles_name_variables_of_the_theme() -> None:
+    """A variable that there is not has no colour."""
+    lines = Lines()
+    async with tiny(lines) as pilot:
+        lines.show([Text("a", "bold $node-up on $row-cursor"), Text("a", "$there-is-none"), Text("a")])
+        await pilot.pause()
+        known, unknown, none = (next(iter(lines.render_line(y))).style for y in range(3))
+        assert known is not None
+        assert none is not None
+        assert known.bold
+        assert known.color != none.color
+        assert known.bgcolor != none.bgcolor
+        assert unknown == none
 
 
 def test_the_meaning_is_asked_again_only_when_a_look_changed(monkeypatch: pytest.MonkeyPatch) -> None:
-    from sparkconsole.tui.draw import assessment as meaning
-
     asked: list[Cluster] = []
 
     def told(cluster: Cluster, *_: object, **__: object) -> dict[str, object]:
         asked.append(cluster)
         return {name: SparkError("no link") for name in ("spark-01", "spark-02")}
 
-    monkeypatch.setattr(meaning, "_networks", told)
+    monkeypatch.setattr("sparkconsole.model.checks.networks", told)
     store, cluster, it = stores.filled(2), stores.cluster(2), Assessment()
     for _ in range(3):
         it.sample(cluster, store.nodes, stores.NOW_S)

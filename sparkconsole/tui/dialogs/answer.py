@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rich.text import Text
 from textual.app import ComposeResult
-from textual.containers import Vertical, VerticalScroll
+from textual.containers import VerticalScroll
 from textual.geometry import Size
 from textual.widgets import Static
 
@@ -12,29 +12,23 @@ from sparkconsole.model.text.printable import printable
 from sparkconsole.model.work.answer import Answer, Sheet
 from sparkconsole.tui.dialogs.dialog import CLOSE, COPY, Dialog
 from sparkconsole.tui.draw.sheet import sheet_lines
-from sparkconsole.tui.widgets.styled_text import frame_title
 
 
 class AnswerSheet(Dialog[None]):
     """Scrolls; `y` copies it as text."""
 
     OFFERS = (CLOSE, COPY)
+    SIZE = "-wide-dialog"
 
-    def __init__(self, title: str, answer: Answer) -> None:
-        super().__init__()
-        self._title, self.answer = title, answer
+    def __init__(self, heading: str, answer: Answer) -> None:
+        super().__init__(heading)
+        self.answer = answer
 
-    def compose(self) -> ComposeResult:
+    def compose_body(self) -> ComposeResult:
         """The parts below each other."""
-        with Vertical(classes="dialog -wide-dialog") as panel:
-            panel.border_title = frame_title(self._title)
-            with VerticalScroll(classes="dialog-body", can_focus=True):
-                for part in self.answer.parts or ("nothing to say",):
-                    yield AnswerPart(part)
-
-    def begin(self) -> None:
-        """The keys scroll."""
-        self.begin_at("VerticalScroll")
+        with VerticalScroll(classes="dialog-body", can_focus=True):
+            for part in self.answer.parts or ("nothing to say",):
+                yield AnswerPart(part)
 
     def text(self) -> str:
         """All of it."""

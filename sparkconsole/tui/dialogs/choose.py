@@ -8,14 +8,13 @@ from typing import ClassVar
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding
-from textual.containers import Vertical
 from textual.widgets import Input, OptionList
 from textual.widgets.option_list import Option
 
 from sparkconsole.model.text.printable import printable
 from sparkconsole.tui.dialogs.dialog import CLOSE, Dialog
 from sparkconsole.tui.keyboard.keys import Key
-from sparkconsole.tui.widgets.styled_text import content, frame_title
+from sparkconsole.tui.widgets.styled_text import content
 
 
 class Choices(OptionList, can_focus=False):
@@ -35,26 +34,24 @@ class Choose(Dialog[int]):
         Key("choose.take", "enter", "take", display="enter"),
         CLOSE,
     )
+    SIZE, BEGINS_AT = "-wide-dialog", "Input"
     DEFAULT_CSS = """
     Choose OptionList { height: auto; max-height: 60vh; border: none; background: $surface; padding: 0; }
     Choose Input { margin-bottom: 1; }
     """
 
-    def __init__(self, title: str, rows: Sequence[tuple[str, str, str]], nothing: str) -> None:
-        super().__init__()
-        self._title, self._rows, self._nothing = title, tuple(rows), nothing
+    def __init__(self, heading: str, rows: Sequence[tuple[str, str, str]], nothing: str) -> None:
+        super().__init__(heading)
+        self._rows, self._nothing = tuple(rows), nothing
 
-    def compose(self) -> ComposeResult:
+    def compose_body(self) -> ComposeResult:
         """A line to type in, and the rows."""
-        with Vertical(classes="dialog -wide-dialog") as panel:
-            panel.border_title = frame_title(self._title)
-            yield Input(placeholder="type to filter", compact=True)
-            yield Choices(markup=False)
+        yield Input(placeholder="type to filter", compact=True)
+        yield Choices(markup=False)
 
     def begin(self) -> None:
         """Typing works at once; the arrows move in the list."""
         self._show("")
-        self.begin_at("Input")
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Only rows with that text."""
@@ -65,12 +62,10 @@ class Choose(Dialog[int]):
         rows.clear_options()
         found = [i for i, row in enumerate(self._rows) if text.lower() in " ".join(row).lower()]
         rows.add_options([Option(content([_row(self._rows[i])]), id=str(i)) for i in found])
-        if not found:
-            rows.add_option(
-                Option(self._nothing if not self._rows else "nothing has that text", disabled=True)
-            )
-        else:
+        if found:
             rows.highlighted = 0
+        else:
+            rows.add_option(Option("nothing has that text" if self._rows else self._nothing, disabled=True))
 
     def action_move(self, step: int) -> None:
         """The row before or after."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding
-from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.containers import Horizontal, VerticalScroll
 from textual.widgets import Button, Input, Label
 
 from sparkconsole.model.text.printable import printable
@@ -16,10 +16,10 @@ from sparkconsole.model.work.plan_difference import difference
 from sparkconsole.model.work.tier import Tier
 from sparkconsole.tui.dialogs.dialog import COPY
 from sparkconsole.tui.dialogs.question import Question
-from sparkconsole.tui.draw.folding import folded
+from sparkconsole.tui.draw.frame import folded
 from sparkconsole.tui.draw.plan import plan_text
 from sparkconsole.tui.keyboard.keys import Key
-from sparkconsole.tui.widgets.styled_text import StyledText, frame_title
+from sparkconsole.tui.widgets.styled_text import StyledText
 
 MOST, FRAME = 110, 6
 """Cells of a dialog, and of its border, padding and scroll bar."""
@@ -56,37 +56,36 @@ class Confirm(Question):
         Binding("pagedown", "scroll(1)", show=False),
         Binding("tab", "app.focus_next", show=False, id="dialog.next"),
     ]
+    BEGINS_AT = "#word, #cancel"
+    """Enter at once changes nothing: Cancel has the focus, or the word, which is not there yet."""
 
     def __init__(
         self, words: Sequence[str], plan: Plan, before: Plan | None = None, *, dry_run: bool = False
     ) -> None:
-        super().__init__()
+        nodes, steps = len(plan.nodes()), len(plan.steps)
+        counted = f"{steps} step{'s' * (steps != 1)} on {nodes} node{'s' * (nodes != 1)}"
+        super().__init__(f"{plan.title} · {counted}" if nodes else plan.title)
         self.words, self.plan, self._dry_run = tuple(words), plan, dry_run
         self._differs = difference(before, plan) if before is not None else None
         self._sought, self._at = "", 0
         self._shown = 0
         """0: what the steps do; 1: the commands, too; 2: their scripts in full."""
 
-    def compose(self) -> ComposeResult:
-        """Title, plan, the word where one is needed, and the buttons."""
-        nodes, steps = len(self.plan.nodes()), len(self.plan.steps)
-        counted = f"{steps} step{'s' * (steps != 1)} on {nodes} node{'s' * (nodes != 1)}"
-        where = f" · {counted}" if nodes else ""
-        with Vertical(classes="dialog") as panel:
-            panel.border_title = frame_title(f"{self.plan.title}{where}")
-            with VerticalScroll(classes="dialog-body", can_focus=True):
-                yield StyledText(id="plan")
-            if self.costly:
-                with Horizontal(classes="dialog-word"):
-                    yield Label(f"Type  {self.plan.word}  to confirm: ", markup=False)
-                    yield Input(id="word", compact=True)
-            with Horizontal(classes="dialog-buttons"):
-                cancel = "Close  esc" if self._dry_run else "Cancel  esc"
-                yield Button(cancel, id="cancel", variant="primary", compact=True)
-                if not self._dry_run:
-                    yield Button(f"{verb_of(self.words)}  ^j", id="go", compact=True, disabled=self.costly)
-                else:
-                    yield Label("dry run: nothing is done", markup=False)
+    def compose_body(self) -> ComposeResult:
+        """Plan, the word where one is needed, and the buttons."""
+        with VerticalScroll(classes="dialog-body", can_focus=True):
+            yield StyledText(id="plan")
+        if self.costly:
+            with Horizontal(classes="dialog-word"):
+                yield Label(f"Type  {self.plan.word}  to confirm: ", markup=False)
+                yield Input(id="word", compact=True)
+        with Horizontal(classes="dialog-buttons"):
+            cancel = "Close  esc" if self._dry_run else "Cancel  esc"
+            yield Button(cancel, id="cancel", variant="primary", compact=True)
+            if not self._dry_run:
+                yield Button(f"{verb_of(self.words)}  ^j", id="go", compact=True, disabled=self.costly)
+            else:
+                yield Label("dry run: nothing is done", markup=False)
 
     @property
     def costly(self) -> bool:
@@ -94,9 +93,8 @@ class Confirm(Question):
         return self.plan.tier is Tier.COSTLY and not self._dry_run
 
     def begin(self) -> None:
-        """Enter at once changes nothing: Cancel has the focus, or the word, which is not there yet."""
+        """With what the steps do."""
         self._draw_plan()
-        self.begin_at("#word" if self.costly else "#cancel")
 
     def offers(self) -> tuple[Key, ...]:
         """In the word's line `y` and `e` are letters: there the way out of it is offered."""
@@ -140,14 +138,14 @@ class Confirm(Question):
         lines = [*before, *text.split("\n")]
         for line in lines if self._sought else ():
             line.highlight_words([self._sought], "reverse", case_sensitive=False)
-        has = self._has if self._sought else _is_command
-        first = next((at for at, line in enumerate(lines) if has(line.plain)), 0)
+        first = next((at for at, line in enumerate(lines) if self._wanted(line.plain)), 0)
         room = self.query_one("#plan").size.width or width
         self._at = sum(len(folded(line.plain, room)) or 1 for line in lines[:first])
         self.query_one("#plan", StyledText).show(lines)
 
-    def _has(self, line: str) -> bool:
-        return self._sought.lower() in line.lower()
+    def _wanted(self, line: str) -> bool:
+        """It has what is sought, else it is a command."""
+        return self._sought.lower() in line.lower() if self._sought else line.lstrip().startswith("$ ")
 
     def find(self, text: str) -> None:
         """Marks the text wherever it stands in the plan, and brings the first of it into sight."""
@@ -191,12 +189,8 @@ class Confirm(Question):
 
 def verb_of(words: Sequence[str]) -> str:
     """What the button says: the verb, as a person would say it."""
-    verb = next((VERBS[words[:n]] for n in (2, 1) if (words := tuple(words))[:n] in VERBS), "")
+    verb = VERBS.get(tuple(words[:2])) or VERBS.get(tuple(words[:1]))
     return verb or (words[1] if len(words) > 1 and words[1].isalpha() else words[0]).capitalize()
-
-
-def _is_command(line: str) -> bool:
-    return line.lstrip().startswith("$ ")
 
 
 def _changed(lines: Sequence[str]) -> Text:

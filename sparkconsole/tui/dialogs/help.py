@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 from textual.app import ComposeResult
-from textual.containers import Vertical, VerticalScroll
+from textual.containers import VerticalScroll
 from textual.widgets import Static
 
 from sparkconsole.tui.dialogs.dialog import Dialog
-from sparkconsole.tui.draw.folding import folded
-from sparkconsole.tui.keyboard.keys import Key
-from sparkconsole.verbs.grammar.registry import load
+from sparkconsole.tui.draw.frame import folded
+from sparkconsole.tui.keyboard.keys import Key, summary
 
 if TYPE_CHECKING:
     from sparkconsole.tui.host import ShownView
@@ -30,20 +29,19 @@ STATES = "● up   ! warning   ✖ lost or failed   ○ none   – unknown   ▶
 class Help(Dialog[None]):
     """Looks first, then what changes the cluster."""
 
+    SIZE = "-wide-dialog"
+
     def __init__(self, view: ShownView) -> None:
-        super().__init__()
+        super().__init__(f"keys · {view.NAME}")
         self._view = view
 
-    def compose(self) -> ComposeResult:
+    def compose_body(self) -> ComposeResult:
         """One line per key."""
-        with Vertical(classes="dialog -wide-dialog") as panel:
-            panel.border_title = f"keys · {self._view.NAME}"
-            with VerticalScroll(classes="dialog-body", can_focus=True):
-                yield Static(id="keys", markup=False)
+        with VerticalScroll(classes="dialog-body", can_focus=True):
+            yield Static(id="keys", markup=False)
 
     def begin(self) -> None:
-        """The keys scroll."""
-        self.begin_at("VerticalScroll")
+        """Once there is a width."""
         self.call_after_refresh(self._draw_keys)
 
     def on_resize(self) -> None:
@@ -83,8 +81,3 @@ def _append(text: Text, key: str, name: str, whole: str, width: int) -> None:
     text.append(begin, style="bold").append(f"{name}{first}\n")
     for line in rest:
         text.append(" " * (len(begin) + len(name)) + f"{line}\n")
-
-
-def summary(key: Key) -> str:
-    """What the key does, in a sentence."""
-    return key.help or (load()[key.verb].summary if key.verb in load() else key.label)

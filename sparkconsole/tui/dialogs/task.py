@@ -7,7 +7,7 @@ from dataclasses import replace
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding
-from textual.containers import Vertical, VerticalScroll
+from textual.containers import VerticalScroll
 from textual.widgets import Static
 
 from sparkconsole.model.text.printable import printable
@@ -19,7 +19,6 @@ from sparkconsole.tui.draw.plan import MARKS
 from sparkconsole.tui.draw.sheet import sheet_lines
 from sparkconsole.tui.keyboard.keys import Key
 from sparkconsole.tui.widgets.log_view import LogView
-from sparkconsole.tui.widgets.styled_text import frame_title
 from sparkconsole.tui.work import Task
 
 
@@ -33,21 +32,20 @@ class TaskScreen(Dialog[None]):
         replace(COPY, label="copy output"),
     )
 
+    SIZE, BEGINS_AT = "-full-dialog", "LogView"
+
     def __init__(self, task: Task) -> None:
-        super().__init__()
+        super().__init__(" ".join(task.words))
         self.shown, self._seen = task, -1
 
-    def compose(self) -> ComposeResult:
+    def compose_body(self) -> ComposeResult:
         """Steps above, output below."""
-        with Vertical(classes="dialog -full-dialog") as panel:
-            panel.border_title = frame_title(" ".join(self.shown.words))
-            with VerticalScroll(classes="task-steps"):
-                yield Static(id="task-steps", markup=False)
-            yield LogView(self.shown.output)
+        with VerticalScroll(classes="task-steps"):
+            yield Static(id="task-steps", markup=False)
+        yield LogView(self.shown.output)
 
     def begin(self) -> None:
-        """The output takes the keys."""
-        self.begin_at("LogView")
+        """And again while it is open."""
         self.sample()
         self.set_interval(0.5, self.sample)
 
@@ -69,8 +67,7 @@ class TaskScreen(Dialog[None]):
         if work is None or not self.shown.running:
             self.notify("this task has ended", timeout=3)
             return
-        run = self.shown.session.run if self.shown.session else None
-        if run is not None and run.jobs:
+        if self.shown.run is not None and self.shown.run.jobs:
             self.console.say(("runs", "stop", self.shown.run_id))
         else:
             work.cancel(self.shown)

@@ -50,29 +50,18 @@ class Assessment:
             return
         self._judged_s = now_s
         self._of, self._kept = now, (cluster, tuple(looks.values()))
-        self.networks = _networks(cluster, looks) if looks else {}
-        self.warnings = _warnings(cluster, looks, self.networks, nodes)
+        self.networks, self.warnings = {}, {}
+        if looks:
+            self._judge(cluster, looks, nodes)
 
+    def _judge(self, cluster: Cluster, looks: Mapping[str, Look], nodes: Mapping[str, NodeState]) -> None:
+        from sparkconsole.model.checks import ClusterEvidence, Severity, judge, networks
 
-def _networks(cluster: Cluster, looks: Mapping[str, Look]) -> Mapping[str, NodeNetwork | SparkError]:
-    from sparkconsole.model.checks import networks
-
-    return networks(cluster, looks, eth_if=None, ib_if=())
-
-
-def _warnings(
-    cluster: Cluster,
-    looks: Mapping[str, Look],
-    chosen: Mapping[str, NodeNetwork | SparkError],
-    nodes: Mapping[str, NodeState],
-) -> dict[str, tuple[str, ...]]:
-    if not looks:
-        return {}
-    from sparkconsole.model.checks import ClusterEvidence, Severity, judge
-
-    values: dict[str, list[str]] = {}
-    for finding in judge(ClusterEvidence(cluster, cluster.image, cluster.container, dict(looks), chosen)):
-        bad = finding.severity is not Severity.OK and finding.check not in QUIET
-        if bad and finding.node and nodes[finding.node].reach is Reachability.UP:
-            values.setdefault(finding.node, []).append(finding.sentence)
-    return {name: tuple(sentences) for name, sentences in values.items()}
+        self.networks = networks(cluster, looks, eth_if=None, ib_if=())
+        evidence = ClusterEvidence(cluster, cluster.image, cluster.container, dict(looks), self.networks)
+        values: dict[str, list[str]] = {}
+        for finding in judge(evidence):
+            bad = finding.severity is not Severity.OK and finding.check not in QUIET
+            if bad and finding.node and nodes[finding.node].reach is Reachability.UP:
+                values.setdefault(finding.node, []).append(finding.sentence)
+        self.warnings = {name: tuple(sentences) for name, sentences in values.items()}

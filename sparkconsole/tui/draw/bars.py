@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import takewhile
 
 from rich.cells import cell_len, set_cell_size
 from rich.text import Text
@@ -81,12 +82,13 @@ def short_names(names: Sequence[str], width: int) -> tuple[str, ...]:
     nothing of that keeps them apart they get their numbers, from 1.
     """
     hosts = _without_domain(names)
+    common = len([*takewhile(lambda letters: len({*letters}) == 1, zip(*hosts, strict=False))])
     ways = (
         names,
         hosts,
         [from_left(h, width) for h in hosts],
         [fitted(h, width).rstrip() for h in hosts],
-        [fitted(h if cell_len(h) <= width else f"…{h[_common(hosts) :]}", width).rstrip() for h in hosts],
+        [fitted(h if cell_len(h) <= width else f"…{h[common:]}", width).rstrip() for h in hosts],
     )
     for way in ways:
         if len({*way} - {"…"}) == len(set(names)) and all(cell_len(n) <= width for n in way):
@@ -111,9 +113,3 @@ def _without_domain(names: Sequence[str]) -> list[str]:
         return list(names)
     domains = {n.partition(".")[2] for n in names}
     return [n.partition(".")[0] for n in names] if len(domains) == 1 else list(names)
-
-
-def _common(names: Sequence[str]) -> int:
-    """How many characters all names begin with."""
-    low, high = min(names), max(names)
-    return next((i for i, pair in enumerate(zip(low, high, strict=False)) if pair[0] != pair[1]), len(low))

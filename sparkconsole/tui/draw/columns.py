@@ -17,6 +17,7 @@ from rich.text import Text
 from sparkconsole.model.text.printable import printable
 from sparkconsole.model.text.units import UNKNOWN
 from sparkconsole.tui.draw.bars import fitted
+from sparkconsole.tui.draw.frame import filled
 
 Cell = Text | str
 Stamp = tuple[Any, ...]
@@ -24,7 +25,7 @@ _LOOSE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff
 """What moves the cursor, turns the line round, or cannot be written at all."""
 GAP = 2
 """Blank cells between columns."""
-_NUMBER = re.compile(r"\d+(?:\.\d+)?")
+_NUMBER = re.compile(r"(\d+(?:\.\d+)?)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,25 +85,19 @@ def plain(cell: Cell) -> str:
 
 
 def stamp(row: TableRow) -> Stamp:
-    """Equal for rows that look the same. (`Text`'s own equality overlooks its style.)"""
-    return tuple(
-        c
-        if isinstance(c, str)
-        else (c.plain, str(c.style), tuple((s.start, s.end, s.style) for s in c.spans))
-        for c in row.cells
-    )
+    """Equal for rows that look, sort and are found the same. (`Text`'s own equality overlooks its style.)"""
+    cells = (c if isinstance(c, str) else (c.plain, str(c.style), *c.spans) for c in row.cells)
+    return (*cells, row.order, row.find)
 
 
-def places(
-    columns: Sequence[Column], widths: Sequence[int], room: int, gap: int = GAP
-) -> tuple[PlacedColumn, ...]:
+def places(columns: Sequence[Column], widths: Sequence[int], room: int) -> tuple[PlacedColumn, ...]:
     """The columns to show in `room` cells, given how wide the widest cell of each is.
 
     Columns shrink to their minimum first, then those that may go do; what stays after that is cut.
     """
     shown = list(range(len(columns)))
     while True:
-        free = room - sum(_least(columns[i], widths[i]) for i in shown) - gap * max(0, len(shown) - 1)
+        free = room - sum(_least(columns[i], widths[i]) for i in shown) - GAP * max(0, len(shown) - 1)
         leaving = max(shown, key=lambda i: columns[i].drop, default=None)
         if free >= 0 or leaving is None or columns[leaving].drop == 0:
             return _filled(columns, widths, shown, max(0, free))
@@ -141,25 +136,8 @@ def _filled(
 def laid(cell: Cell, width: int, align: str = "left") -> Cell:
     """Exactly `width` cells."""
     if isinstance(cell, str):
-        blank = max(0, width - cell_len(cell))
-        return " " * blank + cell if align == "right" and blank else fitted(cell, width)
-    text = cell.copy()
-    text.no_wrap, text.end = True, ""
-    text.truncate(max(width, 0), overflow="ellipsis")
-    blank = max(0, width - text.cell_len)
-    if align == "right":
-        text.pad_left(blank)
-    else:
-        text.pad_right(blank)
-    return text
-
-
-def sort_key(row: TableRow, column: int) -> tuple[Any, ...]:
-    """Natural order of that column: `spark-2` before `spark-10`."""
-    if column < len(row.order):
-        value = row.order[column]
-        return (0, value) if isinstance(value, int | float) else (1, natural(str(value)))
-    return (1, natural(plain(row.cells[column])) if column < len(row.cells) else ())
+        return fitted(" " * (width - cell_len(cell)) + cell if align == "right" else cell, width)
+    return filled(cell, width, align)
 
 
 def unknown(row: TableRow, column: int) -> bool:
@@ -171,14 +149,9 @@ def unknown(row: TableRow, column: int) -> bool:
 
 
 def natural(text: str) -> tuple[tuple[int, float, str], ...]:
-    """A key under which numbers within text sort as numbers."""
-    parts: list[tuple[int, float, str]] = []
-    end = 0
-    for found in _NUMBER.finditer(text):
-        parts += [(1, 0.0, text[end : found.start()].casefold())] if found.start() > end else []
-        parts.append((0, float(found[0]), ""))
-        end = found.end()
-    return (*parts, (1, 0.0, text[end:].casefold())) if end < len(text) else tuple(parts)
+    """A key under which numbers within text sort as numbers: `spark-2` before `spark-10`."""
+    parts = enumerate(_NUMBER.split(text))
+    return tuple((0, float(p), "") if i % 2 else (1, 0.0, p.casefold()) for i, p in parts if p)
 
 
 def ordered(rows: Iterable[TableRow], column: int | None, *, descending: bool = False) -> list[TableRow]:
@@ -186,16 +159,17 @@ def ordered(rows: Iterable[TableRow], column: int | None, *, descending: bool = 
     every = list(rows)
     if column is None:
         return every
+
+    def key(row: TableRow) -> tuple[Any, ...]:
+        value = row.order[column] if column < len(row.order) else plain(row.cells[column])
+        return (0, value) if isinstance(value, int | float) else (1, natural(str(value)))
+
     known = [r for r in every if not unknown(r, column)]
-    known.sort(key=lambda r: sort_key(r, column), reverse=descending)
-    return known + [r for r in every if unknown(r, column)]
+    return sorted(known, key=key, reverse=descending) + [r for r in every if unknown(r, column)]
 
 
 def having(rows: Iterable[TableRow], text: str) -> list[TableRow]:
     """Those rows in which the text stands, in any cell, in either case."""
     wanted = text.strip().casefold()
-    return [r for r in rows if not wanted or wanted in _searched(r)]
-
-
-def _searched(row: TableRow) -> str:
-    return "\n".join((row.key, *(plain(c) for c in row.cells), row.find)).casefold()
+    searched = ((r, "\n".join((r.key, *map(plain, r.cells), r.find))) for r in rows)
+    return [row for row, whole in searched if wanted in whole.casefold()]

@@ -13,10 +13,11 @@ from sparkconsole.model.text.units import age
 
 NONE = "the fabric was never tested"
 SEVERITY_SIGNS = {
-    Severity.OK: ("✔", "$node-up"),
-    Severity.WARN: ("!", "$node-warn"),
     Severity.FAIL: ("✖", "$node-lost"),
+    Severity.WARN: ("!", "$node-warn"),
+    Severity.OK: ("✔", "$node-up"),
 }
+"""The worst first."""
 
 
 def last_gate(kept: Sequence[Rate]) -> tuple[Rate, ...]:
@@ -31,10 +32,12 @@ def gate_line(kept: Sequence[Rate], now: datetime) -> Text:
         return Text(f"○ {NONE} · t tests it", "$muted")
     pairs = {frozenset((r.node, r.peer)): pair_rates(rates, r.node, r.peer) for r in rates}
     least = min(pairs.values(), key=sum)
-    glyph, style = SEVERITY_SIGNS[_worst(rates, kept)]
+    found = {judge_rate(r, earlier(r, kept)).severity for r in rates}
+    glyph, style = SEVERITY_SIGNS[next((s for s in SEVERITY_SIGNS if s in found), Severity.OK)]
+    carried = " + ".join(f"{gbit:.1f}" for gbit in least)
     by = "" if rates[0].device else " of TCP"
     on = f", slowest of {len(pairs)} pairs" if len(pairs) > 1 else ""
-    text = Text(f"{glyph} fabric test {_ago(rates[0].at, now)}: {_sum(least)} Gb/s{by}{on}", style)
+    text = Text(f"{glyph} fabric test {_ago(rates[0].at, now)}: {carried} Gb/s{by}{on}", style)
     return text.append(" · t again", "$muted")
 
 
@@ -55,15 +58,6 @@ def node_gate(kept: Sequence[Rate], node: str) -> str:
 def pair_rates(rates: Sequence[Rate], node: str, peer: str) -> tuple[float, ...]:
     """The rails of one pair."""
     return tuple(r.gbit for r in rates if {r.node, r.peer} == {node, peer})
-
-
-def _sum(rates: Sequence[float]) -> str:
-    return " + ".join(f"{gbit:.1f}" for gbit in rates)
-
-
-def _worst(rates: Sequence[Rate], kept: Sequence[Rate]) -> Severity:
-    found = {judge_rate(r, earlier(r, kept)).severity for r in rates}
-    return next((s for s in (Severity.FAIL, Severity.WARN) if s in found), Severity.OK)
 
 
 def _ago(at: str, now: datetime) -> str:

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from io import StringIO
+from itertools import zip_longest
 
+from rich.cells import cell_len
+from rich.console import Console
 from rich.text import Span, Text
 
+from sparkconsole.errors import SparkError, Stopped
 from sparkconsole.model.text.printable import printable
 
 LIGHT = "╭─╮│╰╯"
 HEAVY = "┏━┓┃┗┛"
 """The frame that the cursor is on; it needs no colour to be seen."""
+_PLAIN = Console(width=10_000, file=StringIO())
 
 
 def plain(text: str) -> str:
@@ -39,14 +45,17 @@ def fitting(parts: Sequence[Text | str], width: int, gap: str = "  ") -> Text:
     return joined(kept, gap)
 
 
-def filled(text: Text, width: int) -> Text:
+def filled(text: Text, width: int, align: str = "left") -> Text:
     """Exactly `width` cells: cut with `…`, or filled up with blanks."""
-    plain = text.plain
-    if plain.isascii() and len(plain) <= width:
-        return Text(plain.ljust(width), text.style, no_wrap=True, end="", spans=text.spans.copy())
     line = text.copy()
     line.no_wrap, line.end = True, ""
-    line.truncate(max(width, 0), overflow="ellipsis", pad=True)
+    if align == "right":
+        line.pad_left(max(0, width - text.cell_len))
+    plain = line.plain
+    if plain.isascii() and len(plain) <= width:
+        line.plain = plain.ljust(width)
+    else:
+        line.truncate(max(width, 0), overflow="ellipsis", pad=True)
     return line
 
 
@@ -58,23 +67,21 @@ def framed(
     title: Text | str = "",
     right: Text | str = "",
     heavy: bool = False,
-    style: str = "$frame",
 ) -> list[Text]:
     """`height` lines of `width` cells: the frame, a title on the left, one on the right."""
+    style = "$frame-focus" if heavy else "$frame"
     if width < 6 or height < 2:
         return [filled(Text(), width) for _ in range(height)]
     corner, flat, other, side, low, last = tuple(HEAVY if heavy else LIGHT)
+    left, after = Text(f"{side} ", style), Text(f" {side}", style)
     body = [*lines[: height - 2], *(Text() for _ in range(height - 2 - len(lines)))]
-    top = _top(_of(title), _of(right), width - 2, flat, style)
+    head, tail = (t if isinstance(t, Text) else styled(t, "$title") for t in (title, right))
+    top = _top(head, tail, width - 2, flat, style)
     return [
-        _line(Text(corner, style), top, Text(other, style)),
-        *(_line(Text(f"{side} ", style), filled(x, width - 4), Text(f" {side}", style)) for x in body),
+        joined_cells((Text(corner, style), top, Text(other, style))),
+        *(joined_cells((left, filled(line, width - 4), after)) for line in body),
         Text(low + flat * (width - 2) + last, style, no_wrap=True, end=""),
     ]
-
-
-def _of(text: Text | str) -> Text:
-    return text if isinstance(text, Text) else styled(text, "$title")
 
 
 def _top(title: Text, right: Text, room: int, flat: str, style: str) -> Text:
@@ -85,30 +92,16 @@ def _top(title: Text, right: Text, room: int, flat: str, style: str) -> Text:
     ends = [Text(" ", ""), head, Text(" ", "")] if head else [Text(flat, style)]
     after = [Text(" "), tail, Text(" ")] if tail else []
     used = sum(t.cell_len for t in (*ends, *after))
-    return _line(*ends, Text(flat * max(room - used, 0), style), *after)
+    return joined_cells((*ends, Text(flat * max(room - used, 0), style), *after))
 
 
-def _line(*parts: Text) -> Text:
-    line = Text(no_wrap=True, end="")
-    for part in parts:
-        line.append_text(part)
-    return line
-
-
-def beside(columns: Sequence[Sequence[Text]], widths: Sequence[int], gap: int = 0) -> list[Text]:
+def beside(columns: Sequence[Sequence[Text]], widths: Sequence[int]) -> list[Text]:
     """Columns of lines as lines; each column as wide as said, the shorter ones filled up with blanks."""
-    height = max((len(c) for c in columns), default=0)
-    rows = []
-    for y in range(height):
-        cells = [
-            filled(column[y] if y < len(column) else Text(), width)
-            for column, width in zip(columns, widths, strict=True)
-        ]
-        rows.append(joined_cells(cells, gap))
-    return rows
+    rows = zip_longest(*columns, fillvalue=Text())
+    return [joined_cells([filled(c, w) for c, w in zip(row, widths, strict=True)]) for row in rows]
 
 
-def joined_cells(cells: Sequence[Text], gap: int) -> Text:
+def joined_cells(cells: Sequence[Text], gap: int = 0) -> Text:
     """Cells in one line, blanks kept."""
     spans, at = [], 0
     for cell in cells:
@@ -119,15 +112,30 @@ def joined_cells(cells: Sequence[Text], gap: int) -> Text:
     return Text((" " * gap).join(c.plain for c in cells), no_wrap=True, end="", spans=spans)
 
 
-def folded(text: str, width: int, most: int) -> list[str]:
-    """At most `most` lines of `width` cells, broken between words; the last is cut with `…`."""
-    words, lines = plain(text).split(" "), [""]
-    for word in words:
-        longer = f"{lines[-1]} {word}".strip()
-        if Text(longer).cell_len <= width or not lines[-1]:
-            lines[-1] = longer
-        else:
-            lines.append(word)
-    if len(lines) > most:
-        lines = [*lines[: most - 1], " ".join(lines[most - 1 :])]
-    return [filled(Text(line), width).plain.rstrip() for line in lines[:most]]
+def folded(text: str, width: int, most: int | None = None) -> list[str]:
+    """Lines of at most `width` cells, broken between words; a word that is longer than that is torn. Nothing
+    for no text. `most`: at most so many lines of text in one piece; the last is cut with `…`."""
+    whole = printable(text) if most is None else plain(text)
+    wrapped = Text(whole).wrap(_PLAIN, max(width, 1))
+    lines = [line.plain.rstrip() for line in wrapped if line.plain.strip()]
+    if most is None or len(lines) <= most:
+        return lines
+    return [*lines[: most - 1], filled(Text(" ".join(lines[most - 1 :])), width).plain.rstrip()]
+
+
+def hung(sign: str, sign_style: str, text: str, width: int, style: str = "") -> list[Text]:
+    """A sign, and behind it the text, folded."""
+    blank = " " * cell_len(sign)
+    return [
+        Text.assemble((sign if at == 0 else blank, sign_style), (line, style), no_wrap=True, end="")
+        for at, line in enumerate(folded(text, max(width - cell_len(sign), 8)))
+    ]
+
+
+def error_lines(error: SparkError, width: int) -> list[Text]:
+    """Where and why something went wrong, and what to do next."""
+    sign, style = ("○", "$muted") if isinstance(error, Stopped) else ("✖", "$node-lost")
+    where = f"{error.node}: " if error.node else ""
+    lines = [Text(line, style) for line in folded(f"{sign} {where}{error.cause}", width)]
+    hint = folded(f"→ {error.hint}", width) if error.hint else []
+    return [*lines, *(Text(line, "$node-warn") for line in hint)]

@@ -3,39 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from rich.cells import get_character_cell_size
 from rich.style import Style
 from rich.text import Text
 
 from sparkconsole.model.logs.diagnosis import Weight
-from sparkconsole.model.logs.line import Level, LogLine
+from sparkconsole.model.logs.line import LogLine
 
-_PLAIN = Style()
-
-
-@dataclass(frozen=True, slots=True)
-class LogStyles:
-    """Colours by what they mean."""
-
-    time: Style = field(default=_PLAIN)
-    node: Style = field(default=_PLAIN)
-    debug: Style = field(default=_PLAIN)
-    warning: Style = field(default=_PLAIN)
-    error: Style = field(default=_PLAIN)
-    match: Style = field(default=_PLAIN)
-    found: Style = field(default=_PLAIN)
-    mark: Style = field(default=_PLAIN)
-
-    def level(self, level: Level) -> Style:
-        """The colour of a level; what informs has none."""
-        return {Level.DEBUG: self.debug, Level.WARNING: self.warning, Level.ERROR: self.error}.get(
-            level, _PLAIN
-        )
-
-
-NO_STYLES = LogStyles()
+Styles = Mapping[str, Style]
+"""By what they mean: time, node, a level in small letters (what informs has none), match, found, mark."""
 _GLYPHS = {Weight.ERROR: "✖", Weight.WARNING: "!"}
 
 
@@ -44,24 +21,19 @@ def prefix(
     *,
     times: bool,
     names: Mapping[str, str],
-    styles: LogStyles = NO_STYLES,
+    styles: Styles = {},  # noqa: B006 - read only
     weight: Weight | None = None,
 ) -> Text:
     """`10:41:07.112 01 `; what a line does not have takes no room. A finding's glyph takes the last blank."""
-    text = _whence(line, times=times, names=names, styles=styles)
-    if weight in _GLYPHS and text:
-        text.right_crop(1)
-        text.append(_GLYPHS[weight], styles.error if weight is Weight.ERROR else styles.warning)
-    return text
-
-
-def _whence(line: LogLine, *, times: bool, names: Mapping[str, str], styles: LogStyles) -> Text:
     text = Text()
     if times and line.at is not None:
         local = line.at.astimezone()
-        text.append(f"{local:%H:%M:%S}.{local.microsecond // 1000:03} ", styles.time)
+        text.append(f"{local:%H:%M:%S}.{local.microsecond // 1000:03} ", styles.get("time"))
     if line.node:
-        text.append(f"{names.get(line.node, line.node)} ", styles.node)
+        text.append(f"{names.get(line.node, line.node)} ", styles.get("node"))
+    if weight in _GLYPHS and text:
+        text.right_crop(1)
+        text.append(_GLYPHS[weight], styles.get("error" if weight is Weight.ERROR else "warning"))
     return text
 
 

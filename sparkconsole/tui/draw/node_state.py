@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import wraps
-from typing import Any, TypeVar
 
 from rich.text import Text
 
@@ -15,10 +13,11 @@ from sparkconsole.fleet.store import NodeState, Reachability
 from sparkconsole.model.docker import Container, ImageIdentity
 from sparkconsole.model.fabric.links import Fabric, NodeNetwork
 from sparkconsole.model.facts import Gpu
-from sparkconsole.model.telemetry import History, LinkTraffic, Reading, is_stuck
-from sparkconsole.model.text.units import age, gib, known
-from sparkconsole.tui.draw.frame import plain, styled
+from sparkconsole.model.telemetry import HISTORY, History, LinkTraffic, Reading, is_stuck
+from sparkconsole.model.text.units import UNKNOWN, age, gib, known
+from sparkconsole.tui.draw.frame import joined, plain, styled
 
+Series = tuple[float | None, ...]
 FRESH_S = 3.0
 """Three sampling periods: a value older than that shows its age."""
 HOT_C = 90.0
@@ -48,29 +47,6 @@ class DrawContext:
     histories: Mapping[str, History] = field(default_factory=dict)
     tried: Mapping[str, str] = field(default_factory=dict)
     """By node: what the last fabric test measured."""
-    answered: dict[tuple[str, int], tuple[NodeState, Any]] = field(
-        default_factory=dict, repr=False, compare=False
-    )
-    """What was asked of a state already: columns, cards and problems ask the same."""
-
-
-Answer = TypeVar("Answer")
-
-
-def asked_once(
-    question: Callable[[NodeState, DrawContext], Answer],
-) -> Callable[[NodeState, DrawContext], Answer]:
-    """Answers from the scene what was asked of the same state before."""
-
-    @wraps(question)
-    def ask(state: NodeState, context: DrawContext) -> Answer:
-        key = (question.__name__, id(state))
-        if key not in context.answered:
-            context.answered[key] = (state, question(state, context))
-        answer: Answer = context.answered[key][1]
-        return answer
-
-    return ask
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +57,9 @@ class Sign:
     word: str
     style: str
 
-    def text(self) -> Text:
-        """`● up`."""
-        return Text(f"{self.glyph} {self.word}", self.style)
 
+UNREAD = Reading(0.0, gpu_error="not read yet")
+"""What is known of a node that was never read: nothing."""
 
 UP = Sign("●", "up", "$node-up")
 WARN = Sign("!", "warn", "$node-warn")
@@ -101,7 +76,6 @@ def sign(state: NodeState, context: DrawContext) -> Sign:
     return WARN if troubles(state, context) or age_s(state, context) is None else UP
 
 
-@asked_once
 def troubles(state: NodeState, context: DrawContext) -> tuple[str, ...]:
     """What is wrong with it, worst first: what it does now, then what the checks found."""
     return (*live_troubles(state, context), *context.warnings.get(state.name, ()))
@@ -109,19 +83,19 @@ def troubles(state: NodeState, context: DrawContext) -> tuple[str, ...]:
 
 def live_troubles(state: NodeState, context: DrawContext) -> tuple[str, ...]:
     """What the newest reading says is wrong."""
-    now = state.reading
-    if state.reach is not Reachability.UP or now is None:
+    last = state.reading
+    if state.reach is not Reachability.UP or last is None:
         return ()
     found = [f"the server's log: {state.log_error}"] if state.log_error else []
     if state.memory_alarm:
         found.append(state.memory_alarm)
-    elif now.memory and now.memory.available < LEFT_BYTES:
-        found.append(f"only {gib(max(now.memory.available, 0))} GiB memory left: it may freeze")
-    elif (known(now.pressure) or 0.0) > PRESSED:
-        found.append(f"processes wait for memory {now.pressure:.0f} % of the time")
-    found += [*_rail_troubles(state, now, context), *_gpu_troubles(state, now)]
-    if now.disk_free is not None and now.disk_free < FULL_BYTES:
-        found.append(f"only {gib(max(now.disk_free, 0), 0)} GiB disk left")
+    elif last.memory and last.memory.available < LEFT_BYTES:
+        found.append(f"only {gib(max(last.memory.available, 0))} GiB memory left: it may freeze")
+    elif (known(last.pressure) or 0.0) > PRESSED:
+        found.append(f"processes wait for memory {last.pressure:.0f} % of the time")
+    found += [*_rail_troubles(state, last, context), *_gpu_troubles(state, last)]
+    if last.disk_free is not None and last.disk_free < FULL_BYTES:
+        found.append(f"only {gib(max(last.disk_free, 0), 0)} GiB disk left")
     if state.reason:
         found.append(f"no readings every second: {plain(state.reason)}")
     if is_stale(state, context):
@@ -129,22 +103,22 @@ def live_troubles(state: NodeState, context: DrawContext) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _rail_troubles(state: NodeState, now: Reading, context: DrawContext) -> Iterator[str]:
+def _rail_troubles(state: NodeState, last: Reading, context: DrawContext) -> Iterator[str]:
     flows = rails(state, context)
     yield from (f"{name} has no link" for name, flow in flows if flow.up is False)
     yield from (f"{name}: {flow.errors} new errors" for name, flow in flows if flow.errors)
     yield from (f"{name} loses packets" for name, flow in flows if flow.losses >= LOSSY)
-    yield from (f"{name} has PCIe {now.buses[name]} only" for name in narrow(state, context))
+    yield from (f"{name} has PCIe {last.buses[name]} only" for name in narrow(state, context))
 
 
-def _gpu_troubles(state: NodeState, now: Reading) -> Iterator[str]:
+def _gpu_troubles(state: NodeState, last: Reading) -> Iterator[str]:
     first, heat = gpu(state), temperature(state)
     if heat is not None and heat >= HOT_C:
         yield f"{heat:.0f} °C{', GPU throttled' if held(state) else ''}"
     if first is not None and is_stuck(first):
         yield "GPU stuck at low power: pull its power cord for a minute"
-    if now.gpu_error and not now.gpus:
-        yield f"GPU: {plain(now.gpu_error)}"
+    if last.gpu_error and not last.gpus:
+        yield f"GPU: {plain(last.gpu_error)}"
 
 
 def age_s(state: NodeState, context: DrawContext) -> float | None:
@@ -168,12 +142,22 @@ def role(state: NodeState, context: DrawContext) -> str:
     return "alone" if context.alone else "HEAD" if state.head else "worker"
 
 
+def now(state: NodeState) -> Reading:
+    """Its newest reading; one in which nothing is known before the first."""
+    return state.reading or UNREAD
+
+
+def series(state: NodeState, context: DrawContext, measure: str, last: int = HISTORY) -> Series:
+    """Its newest `last` values of that measure, oldest first."""
+    history = context.histories.get(state.name)
+    return history.series(measure, last) if history else ()
+
+
 def gpu(state: NodeState) -> Gpu | None:
     """Its first GPU, as the newest reading or else the look has it."""
-    now = state.reading
-    if now is not None and now.gpu_error and not now.gpus:
+    if state.reading and state.reading.gpu_error and not state.reading.gpus:
         return None  # what an earlier look saw is not how it is now
-    gpus = (now.gpus if now else ()) or (state.look.facts.gpus if state.look else ())
+    gpus = now(state).gpus or (state.look.facts.gpus if state.look else ())
     return gpus[0] if gpus else None
 
 
@@ -185,7 +169,7 @@ def held(state: NodeState) -> tuple[str, ...]:
 
 def narrow(state: NodeState, context: DrawContext) -> tuple[str, ...]:
     """Rails in use whose PCIe link has fewer lanes or less speed than card and slot can do."""
-    buses = state.reading.buses if state.reading else {}
+    buses = now(state).buses
     return tuple(name for name in rail_names(state, context) if name in buses and buses[name].narrow)
 
 
@@ -193,7 +177,7 @@ def temperature(state: NodeState) -> float | None:
     """The GPU's, else the hottest zone's."""
     first = gpu(state)
     own = known(first.temperature_c) if first else None
-    return own if own is not None else known(state.reading.temperature_c) if state.reading else None
+    return own if own is not None else known(now(state).temperature_c)
 
 
 def number(form: str, value: float | None) -> str:
@@ -220,10 +204,9 @@ def network(state: NodeState, context: DrawContext) -> NodeNetwork | None:
     return found if isinstance(found, NodeNetwork) else None
 
 
-@asked_once
 def rails(state: NodeState, context: DrawContext) -> tuple[tuple[str, LinkTraffic], ...]:
     """The RDMA devices that should be up: those it uses, and their twins."""
-    flows = state.reading.rails if state.reading else {}
+    flows = now(state).rails
     return tuple((name, flows.get(name, LinkTraffic())) for name in rail_names(state, context))
 
 
@@ -231,8 +214,7 @@ def rail_names(state: NodeState, context: DrawContext) -> tuple[str, ...]:
     """See above; before its first look every device with a link."""
     chosen, known = network(state, context), fabric(state).hcas
     if chosen is None:
-        flows = state.reading.rails if state.reading else {}
-        return () if known else tuple(name for name, flow in flows.items() if flow.up)
+        return () if known else tuple(name for name, flow in now(state).rails.items() if flow.up)
     cages = {h.cage for h in known if h.device in chosen.hcas}
     twins = [h.device for h in known if h.cage in cages and h.device not in chosen.hcas]
     return (*chosen.hcas, *twins)
@@ -241,19 +223,38 @@ def rail_names(state: NodeState, context: DrawContext) -> tuple[str, ...]:
 def rates(state: NodeState, context: DrawContext) -> tuple[float | None, float | None]:
     """Bytes a second in and out over its rails together."""
     flows = [flow for _, flow in rails(state, context)]
-    return _sum([f.rx_per_s for f in flows]), _sum([f.tx_per_s for f in flows])
+    received = [f.rx_per_s for f in flows if f.rx_per_s is not None]
+    sent = [f.tx_per_s for f in flows if f.tx_per_s is not None]
+    return sum(received) if received else None, sum(sent) if sent else None
 
 
-def _sum(values: list[float | None]) -> float | None:
-    numbers = [v for v in values if v is not None]
-    return sum(numbers) if numbers else None
+def link_word(up: bool | None) -> Text:
+    """`up`, `down`, `–`, always four cells."""
+    if up is None:
+        return Text(f"{UNKNOWN}   ", "$muted")
+    return Text("up  ", "$node-up") if up else Text("down", "$node-lost")
+
+
+def flow_marks(flow: LinkTraffic) -> tuple[Text, Text]:
+    """`lost 7/s` where packets do not come as they should, `cnp 120/s` where the network asks for less."""
+    lost = Text(f"lost {flow.losses}/s" if flow.losses else "", "$node-warn")
+    return lost, Text(f"cnp {flow.marks}/s" if flow.marks else "", "$muted")
+
+
+def waiting_lines(state: NodeState, context: DrawContext) -> list[Text]:
+    """Of a node that was never read: what is waited for, and since when."""
+    up, waited = state.reach is Reachability.UP, since_s(state, context)
+    name = plain(state.name)
+    first = f"connected to {name}; waiting for its first reading …" if up else f"connecting to {name} …"
+    since = Text(f"since {age(waited)}" if waited else "", "$muted")
+    return [Text(first, "$muted"), joined((styled(state.address, "$muted"), since))]
 
 
 def links(state: NodeState, context: DrawContext) -> str:
     """`2/2`: rails with a link, of those that should have one; `–` when nobody said."""
     flows = rails(state, context)
     if not flows or all(flow.up is None for _, flow in flows):
-        return "–"
+        return UNKNOWN
     return f"{sum(flow.up is True for _, flow in flows)}/{len(flows)}"
 
 
@@ -262,7 +263,7 @@ def ethernet(state: NodeState, context: DrawContext) -> tuple[str, bool | None]:
     chosen = network(state, context)
     if chosen is None:
         return "", None
-    flow = state.reading.nets.get(chosen.eth_if) if state.reading else None
+    flow = now(state).nets.get(chosen.eth_if)
     netdev = fabric(state).netdev(chosen.eth_if)
     seen = flow.up if flow is not None and flow.up is not None else netdev.up if netdev else None
     return chosen.eth_if, seen
@@ -321,13 +322,8 @@ def ray_word(state: NodeState) -> Text:
 
 def seconds_since(stamp: str, wall: datetime) -> float | None:
     """Seconds from an ISO time to now; None for what is no time, or is the zero time of Docker."""
-    text = stamp.strip().replace("Z", "+00:00")
-    head, dot, rest = text.partition(".")
-    digits = len(rest) - len(rest.lstrip("0123456789"))
     try:
-        at = datetime.fromisoformat(
-            f"{head}{dot}{rest[: min(digits, 6)].ljust(6, '0')}{rest[digits:]}" if dot else text
-        )
+        at = datetime.fromisoformat(stamp.strip())
     except ValueError:
         return None
     at = at if at.tzinfo else at.replace(tzinfo=UTC)

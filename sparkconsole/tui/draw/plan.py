@@ -53,7 +53,9 @@ def _append(text: Text, step: Step, *, whole: bool, commands: bool, mark: str) -
     if step.folder:
         text.append(f"    < the folder {printable(step.folder)}, as a tar\n", "$text-muted")
     if step.stdin:
-        text.append(f"    < {_fed(step.stdin, whole=whole)}\n", "$text-muted")
+        lines = step.stdin.splitlines()
+        short = step.stdin if whole or len(lines) <= SHORT else f"{lines[0]} … ({len(lines)} lines)"
+        text.append(f"    < {printable(short)}\n", "$text-muted")
     if whole and step.undo:
         text.append(f"    undo: {_shown(step.undo, whole=True)}\n", "$text-muted")
 
@@ -62,19 +64,10 @@ def _shown(argv: Sequence[str], *, whole: bool) -> str:
     return printable(shlex.join(argv) if whole else brief(argv))
 
 
-def _fed(text: str, *, whole: bool) -> str:
-    lines = text.splitlines()
-    return printable(text if whole or len(lines) <= SHORT else f"{lines[0]} … ({len(lines)} lines)")
-
-
 def brief(argv: Sequence[str]) -> str:
     """The command with each script of many lines said in a few words: `sh -c ‹9 lines› job-unpack ID`."""
-    return " ".join(_word(word) for word in argv)
-
-
-def _word(word: str) -> str:
-    lines = word.strip().count("\n") + 1
-    return f"‹{lines} lines›" if lines > SHORT else shlex.quote(word)
+    counted = ((word, word.strip().count("\n") + 1) for word in argv)
+    return " ".join(f"‹{lines} lines›" if lines > SHORT else shlex.quote(word) for word, lines in counted)
 
 
 def short_command(argv: Sequence[str]) -> str:

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from sparkconsole.model.text.printable import printable
 from sparkconsole.tui.draw.bars import fitted
-from sparkconsole.tui.draw.folding import folded
+from sparkconsole.tui.draw.frame import folded
 
 
 @dataclass(frozen=True, slots=True)

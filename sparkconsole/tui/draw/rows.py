@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rich.cells import cell_len
 
@@ -58,7 +58,11 @@ class RowSheet:
         if before.keys() != given.keys():
             self._widest = [0] * len(self.columns)
         self.every = every
-        self._measure()
+        # Columns only become wider while the same rows are shown, so that they do not dance.
+        for line in every:
+            for i, cell in enumerate(line.row.cells[: len(self._widest)]):
+                width = len(cell) if isinstance(cell, str) and cell.isascii() else cell_len(plain(cell))
+                self._widest[i] = max(self._widest[i], width)
         return True
 
     def arrange(self) -> None:
@@ -101,21 +105,10 @@ class RowSheet:
         arrow = "▼" if self.descending else "▲"
         return self.columns[index].title + (arrow if self.sort == index else "")
 
-    def _measure(self) -> None:
-        """Columns only become wider while the same rows are shown, so that they do not dance."""
-        for line in self.every:
-            for i, cell in enumerate(line.row.cells[: len(self._widest)]):
-                width = len(cell) if isinstance(cell, str) and cell.isascii() else cell_len(plain(cell))
-                self._widest[i] = max(self._widest[i], width)
-
 
 def _prepared(row: TableRow, before: DrawnRow | None) -> DrawnRow:
     """The line as it was when nothing of it changed, else a new one with safe cells."""
     mark = stamp(row)
-    if before is not None and (before.stamp, before.row.order, before.row.find) == (
-        mark,
-        row.order,
-        row.find,
-    ):
+    if before is not None and before.stamp == mark:
         return before
-    return DrawnRow(TableRow(row.key, tuple(one_line(c) for c in row.cells), row.order, row.find), mark)
+    return DrawnRow(replace(row, cells=tuple(map(one_line, row.cells))), mark)

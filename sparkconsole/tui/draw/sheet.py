@@ -9,16 +9,17 @@ from rich.cells import cell_len
 
 from sparkconsole.model.text.printable import printable
 from sparkconsole.model.work.answer import Sheet
-from sparkconsole.tui.draw.folding import folded
+from sparkconsole.tui.draw.bars import fitted
+from sparkconsole.tui.draw.columns import GAP
+from sparkconsole.tui.draw.frame import folded, plain
 
-GAP = 2
 LEAST = 10
 """A column that gives room to the others keeps this many cells; where that is too much, its longest word."""
 
 
 def sheet_lines(sheet: Sheet, width: int | None = None) -> list[str]:
     """Title, header, rows; cells that do not fit into `width` are folded, the widest columns first."""
-    rows = [[_cell(c) for c in row] for row in (sheet.columns, *sheet.rows)]
+    rows = [[plain(c) for c in row] for row in (sheet.columns, *sheet.rows)]
     widths = [max(cell_len(row[i]) for row in rows) for i in range(len(sheet.columns))]
     if width is not None:
         words = [
@@ -27,10 +28,6 @@ def sheet_lines(sheet: Sheet, width: int | None = None) -> list[str]:
         widths = _narrowed(_narrowed(widths, [LEAST] * len(widths), width), words, width)
     lines = [line for row in rows for line in _row(row, widths)]
     return [*([printable(sheet.title)] if sheet.title else []), *lines]
-
-
-def _cell(text: str) -> str:
-    return " ".join(printable(text).split())
 
 
 def _narrowed(widths: Sequence[int], least: Sequence[int], room: int) -> list[int]:
@@ -47,9 +44,5 @@ def _narrowed(widths: Sequence[int], least: Sequence[int], room: int) -> list[in
 def _row(cells: Sequence[str], widths: Sequence[int]) -> list[str]:
     """Each cell broken between words where that is possible."""
     lines = [folded(cell, width) or [""] for cell, width in zip(cells, widths, strict=True)]
-    return [_line(parts, widths) for parts in zip_longest(*lines, fillvalue="")]
-
-
-def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
-    padded = (cell + " " * (width - cell_len(cell)) for cell, width in zip(cells, widths, strict=True))
-    return (" " * GAP).join(padded).rstrip()
+    rows = zip_longest(*lines, fillvalue="")
+    return [(" " * GAP).join(map(fitted, row, widths)).rstrip() for row in rows]

@@ -12,16 +12,9 @@ from textual.widget import Widget
 from textual.widgets import Checkbox, Input, Select
 
 from sparkconsole.tui.keyboard.keys import Key
-from sparkconsole.tui.line.prompt import CommandInput
 
 FIELD = (Key("field.leave", "escape", "leave the field", display="esc"),)
 """What a field of a form adds."""
-LINE = (
-    Key("line.enter", "enter", "enter", display="⏎"),
-    Key("line.complete", "tab", "complete", display="tab"),
-    Key("line.leave", "escape", "leave", display="esc"),
-)
-"""What the line at the bottom takes."""
 FIELDS = (Input, Select, Checkbox)
 HANDED_ON = frozenset({"table.open", "table.mark"})
 """Bindings of a widget that do what the view's key of that name says."""
@@ -32,12 +25,12 @@ NAMES = {written: name for name, written in KEY_NAME_REPLACEMENTS.items()}
 def offered(screen: Screen[Any], keys: Iterable[Key]) -> tuple[Key, ...]:
     """The keys of a view that do what they say with the focus where it is, and those of the focused widget.
 
-    A widget says its own in `OFFERS`.
+    A widget says its own in `OFFERS`; where it takes every key, that is `TAKES_ALL`.
     """
     focus = screen.focused
-    if isinstance(focus, CommandInput):
-        return LINE
     own: tuple[Key, ...] = getattr(focus, "OFFERS", ())
+    if getattr(focus, "TAKES_ALL", False):
+        return own
     taken = {name for key in own for name in key.names}
     left = [key for key in reaching(screen, keys, HANDED_ON) if not taken.intersection(key.names)]
     return (*own, *left, *(FIELD if isinstance(focus, FIELDS) else ()))

@@ -6,10 +6,10 @@ a verb of the registry (`node.restart`), or else a word that only the console ha
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from textual.binding import Binding, BindingType
+from textual.binding import Binding
 
 from sparkconsole.model.text.alike import did_you_mean
 
@@ -97,9 +97,11 @@ GLOBAL = (
 )
 
 
-def bindings(keys: Iterable[Key]) -> list[BindingType]:
-    """For a BINDINGS."""
-    return [key.binding() for key in keys]
+def summary(key: Key) -> str:
+    """What the key does, in a sentence."""
+    from sparkconsole.verbs.grammar.registry import load
+
+    return key.help or (load()[key.verb].summary if key.verb in load() else key.label)
 
 
 def keymap_of(

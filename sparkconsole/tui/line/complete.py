@@ -59,13 +59,12 @@ def completions(line: str, console_words: Sequence[str], known: Here) -> tuple[s
     before, _, last = line.rpartition(" ")
     given = tuple(before.split())
     prefix = f"{before} " if before else ""
-    if given[-1:] and given[-1] in ("--nodes", "-n"):
-        words: tuple[str, ...] = tuple(known.nodes)
+    if given[-1:] in (("--nodes",), ("-n",)):
+        words = tuple(known.nodes)
     else:
         words = _words(given, console_words, known)
-        words = (
-            (*words, *ANYWHERE) if last.startswith("-") and verb_of(given) and "--" not in given else words
-        )
+        if last.startswith("-") and verb_of(given) and "--" not in given:
+            words = (*words, *ANYWHERE)
     finished = (prefix + word for word in dict.fromkeys(words) if word.startswith(last) and word != last)
     return (*_within(line), *finished)
 
@@ -73,11 +72,6 @@ def completions(line: str, console_words: Sequence[str], known: Here) -> tuple[s
 def _within(line: str) -> tuple[str, ...]:
     """The verbs of a group that was typed to its end."""
     return tuple(" ".join(verb) for verb in load() if len(verb) > 1 and verb[0] == line)
-
-
-def choices(line: str, console_words: Sequence[str], known: Here) -> tuple[str, ...]:
-    """Only the last words of those lines: what can be said next."""
-    return tuple(found.rpartition(" ")[2] for found in completions(line, console_words, known))
 
 
 def taken(line: str, console_words: Sequence[str], known: Here) -> str:
@@ -104,23 +98,19 @@ def meaning(line: str) -> str:
 
 def _words(words: tuple[str, ...], console_words: Sequence[str], known: Here) -> tuple[str, ...]:
     verb = verb_of(words)
-    groups = {v[0] for v in load()}
     following = tuple(
         dict.fromkeys(v[len(words)] for v in load() if v[: len(words)] == words and len(v) > len(words))
     )
     if not words:
         return (*following, *console_words)
     if not verb:
-        return following if words[0] in groups else ()
+        return following
     return (*following, *_values(verb, words, known))
 
 
 def verb_of(words: Sequence[str]) -> str:
     """The verb that these words begin with; empty when there is none."""
-    for length in (2, 1):
-        if tuple(words[:length]) in load() and len(words) >= length:
-            return " ".join(words[:length])
-    return ""
+    return next((" ".join(words[:n]) for n in (2, 1) if tuple(words[:n]) in load()), "")
 
 
 def _values(verb: str, given: tuple[str, ...], known: Here) -> tuple[str, ...]:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, cast
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
 
-from sparkconsole.tui.dialogs.help import summary
 from sparkconsole.tui.draw.bars import fitted
+from sparkconsole.tui.keyboard.keys import summary
 from sparkconsole.tui.line.complete import NODE_FIELDS
 from sparkconsole.verbs.grammar.forms import Field, fields
 from sparkconsole.verbs.grammar.registry import Verb, load
@@ -61,10 +61,12 @@ def entries(console: Host) -> list[PaletteEntry]:
     return [
         *(_verb(console, verb) for verb in shown),
         *(
-            _for_node(console, verb, node)
+            PaletteEntry(
+                f"{' '.join(verb.words)} {node}", verb.summary, partial(console.say, (*verb.words, node))
+            )
             for verb in shown
             if _takes_a_node(verb)
-            for node in console.node_names()
+            for node in console.store.nodes
         ),
         *(
             PaletteEntry(word, summary(key), partial(console.command, word))
@@ -80,14 +82,10 @@ def entries(console: Host) -> list[PaletteEntry]:
 def _verb(console: Host, verb: Verb) -> PaletteEntry:
     words = " ".join(verb.words)
     if any(f.required for f in fields(words)):
-        return PaletteEntry(f"{words} …", verb.summary, partial(console.type, f"{words} "))
+        return PaletteEntry(
+            f"{words} …", verb.summary, partial(console.open_line, filtering=False, text=f"{words} ")
+        )
     return PaletteEntry(words, verb.summary, partial(console.say, verb.words))
-
-
-def _for_node(console: Host, verb: Verb, node: str) -> PaletteEntry:
-    return PaletteEntry(
-        f"{' '.join(verb.words)} {node}", verb.summary, partial(console.say, (*verb.words, node))
-    )
 
 
 def _takes_a_node(verb: Verb) -> bool:

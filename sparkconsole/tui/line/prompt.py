@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.app import ComposeResult
@@ -16,6 +14,7 @@ from textual.suggester import Suggester
 from textual.widgets import Input, Static
 
 from sparkconsole.model.text.printable import printable
+from sparkconsole.tui.keyboard.keys import Key as Named
 
 if TYPE_CHECKING:
     from sparkconsole.model.work.job import Run
@@ -40,31 +39,31 @@ class CommandSuggester(Suggester):
             return None
         from sparkconsole.tui.line.complete import completions
 
-        found = completions(value, *self._prompt.grammar)
-        return next(iter(found), None)
+        return next(iter(completions(value, *self._prompt.grammar)), None)
 
 
 class CommandInput(Input):
     """Up and down walk through what was said before; tab takes what is suggested above the line."""
 
     BINDINGS: ClassVar = [
-        Binding("up", "older", show=False),
-        Binding("down", "newer", show=False),
+        Binding("up", "walk(-1)", show=False),
+        Binding("down", "walk(1)", show=False),
         Binding("tab", "complete", show=False),
         Binding("escape", "leave", show=False),
     ]
+    OFFERS = (
+        Named("line.enter", "enter", "enter", display="⏎"),
+        Named("line.complete", "tab", "complete", display="tab"),
+        Named("line.leave", "escape", "leave", display="esc"),
+    )
+    TAKES_ALL = True
 
-    @dataclass
     class Left(Message):
         """The person left the line."""
 
-    def action_older(self) -> None:
-        """The line said before this one."""
-        self._prompt.walk(-1)
-
-    def action_newer(self) -> None:
-        """The line said after this one."""
-        self._prompt.walk(1)
+    def action_walk(self, step: int) -> None:
+        """The line said before this one, or after it."""
+        self._prompt.walk(step)
 
     def action_complete(self) -> None:
         """What is certain of the next word, else the first that is possible."""
@@ -121,7 +120,9 @@ class Prompt(Vertical):
         """Takes the focus."""
         self.filtering = filtering
         self._at: int | None = None
-        self._kept = () if filtering else self.console.kept_lines()
+        from sparkconsole.tui.line.complete import kept_runs
+
+        self._kept = () if filtering else kept_runs(self.console.session)
         self._refused = ("", 0.0)
         if not self.is_open:
             self._before = self.screen.focused
@@ -149,17 +150,19 @@ class Prompt(Vertical):
 
     def suggest(self, line: str) -> None:
         """What may come next, or what the last word means, in one line."""
-        from sparkconsole.tui.line.complete import choices, meaning
+        from sparkconsole.tui.line.complete import completions, meaning
 
-        offered = [choice for choice in choices(line, *self.grammar) if line.strip()]
-        if about := meaning(line):
-            offered = [about, *offered]
-        self.note("  ".join(offered), wrong=False)
+        lines = completions(line, *self.grammar) if line.strip() else ()
+        offered = (meaning(line), *(found.rpartition(" ")[2] for found in lines))
+        self.note("  ".join(filter(None, offered)), wrong=False)
 
     @property
     def grammar(self) -> tuple[tuple[str, ...], Here]:
         """The console's own words and the names it knows, as things stand."""
-        return self.console.command_words(), self.console.names_here(self._kept)
+        from sparkconsole.tui.line.complete import names_here
+
+        console = self.console
+        return console.command_words(), names_here(console.store, console.session, console.models, self._kept)
 
     def starts_anew(self, now: float) -> bool:
         """Whether a `:` typed at `now` begins the next line: this one was refused just now."""
@@ -237,8 +240,3 @@ class PromptAbove(ModalScreen[None]):
         """It takes the focus; one that was closed at once has no line."""
         if self in self.app.screen_stack:
             self.query_one(Prompt).open(filtering=self._filtering)
-
-
-def split(line: str) -> list[str]:
-    """The words of a line, as a shell would split them; ValueError for an open quote."""
-    return shlex.split(line)

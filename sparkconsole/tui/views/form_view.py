@@ -91,7 +91,7 @@ class FormView(View):
 
 
 class WorkPane(Vertical):
-    """Work takes the place of the form that started it; esc or `e` brings the form back, `e` the work again."""
+    """Work in place of the form that started it; esc or `e` brings the form back, `e` the work again."""
 
     shown: Task | None = None
 

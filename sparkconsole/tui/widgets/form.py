@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from textual import on
@@ -17,7 +16,6 @@ from textual.suggester import SuggestFromList
 from textual.widget import Widget
 from textual.widgets import Checkbox, Input, Label, Select
 
-from sparkconsole.errors import WrongUsage
 from sparkconsole.verbs.grammar.forms import Field, FieldKind, fields, words
 
 LABELS = {"tp": "tensor par.", "pp": "pipeline par.", "from_": "from", "on": "build on"}
@@ -83,9 +81,9 @@ class SuggestedInput(Input):
 class Form(VerticalScroll, can_focus=False):
     """The chosen fields of one verb, a line each (or several a line where the CSS says so).
 
-    `choices`: values to choose from, field by field; the person may still type another one. `values`: what
-    is filled in at first. `labels`: another label than the parameter's name. `hints`: what stands greyed
-    in an empty field; by default the beginning of the parameter's help. `long`: fields that take a line each.
+    `choices`: values to choose from, field by field; the person may still type another one. `labels`:
+    another label than the parameter's name. `hints`: what stands greyed in an empty field; by default the
+    beginning of the parameter's help. `long`: fields that take a line each.
     """
 
     DEFAULT_CSS = """
@@ -96,16 +94,8 @@ class Form(VerticalScroll, can_focus=False):
     Form FormLine.-wrong Label { color: $error; }
     """
 
-    @dataclass
     class Changed(Message):
         """Something was filled in."""
-
-        form: Form
-
-        @property
-        def control(self) -> Form:
-            """For `@on` selectors."""
-            return self.form
 
     def __init__(
         self,
@@ -113,18 +103,16 @@ class Form(VerticalScroll, can_focus=False):
         only: Sequence[str],
         *,
         choices: Mapping[str, Sequence[str]] | None = None,
-        values: Mapping[str, Any] | None = None,
         labels: Mapping[str, str] | None = None,
         hints: Mapping[str, str] | None = None,
         long: Sequence[str] = (),
         id: str | None = None,  # noqa: A002 - Textual's own name
-        classes: str | None = None,
     ) -> None:
-        super().__init__(id=id, classes=classes)
+        super().__init__(id=id)
         known = {f.name: f for f in fields(verb)}
         self.verb, self._fields = verb, tuple(known[name] for name in only)
         self._choices, self._labels = dict(choices or {}), {**LABELS, **(labels or {})}
-        self._first, self._hints = dict(values or {}), dict(hints or {})
+        self._hints = dict(hints or {})
         self._long = frozenset(long)
 
     def compose(self) -> ComposeResult:
@@ -132,7 +120,7 @@ class Form(VerticalScroll, can_focus=False):
         for field in self._fields:
             label = self._labels.get(field.name, field.name.replace("_", " "))
             choices, hint = self._choices.get(field.name, ()), self._hints.get(field.name, "")
-            line = FormLine(field, label, self._first.get(field.name), choices, hint)
+            line = FormLine(field, label, choices, hint)
             yield line.set_class(field.name in self._long, "-long")
 
     @property
@@ -148,9 +136,8 @@ class Form(VerticalScroll, can_focus=False):
 
     def offer(self, name: str, choices: Sequence[str]) -> None:
         """Other values to choose from."""
-        for line in self.query(FormLine):
-            if line.field.name == name:
-                line.offer(choices)
+        for field in self._suggested(name):
+            field.offer(choices)
 
     def hint(self, name: str, text: str) -> None:
         """Something else that stands greyed in that field while it is empty."""
@@ -159,21 +146,16 @@ class Form(VerticalScroll, can_focus=False):
 
     def walk(self, name: str, step: int) -> None:
         """The value to choose that comes `step` further, wherever the focus is."""
-        for line in self.query(FormLine):
-            if line.field.name == name:
-                line.walk(step)
+        for field in self._suggested(name):
+            if field.choices:
+                field.action_walk(step)
+
+    def _suggested(self, name: str) -> Iterable[SuggestedInput]:
+        return self.query(f".-{name} SuggestedInput").results(SuggestedInput)
 
     def words(self, **more: Any) -> tuple[str, ...]:
         """What `:` would say; WrongUsage names what is missing or cannot be. `more`: fields not shown."""
         return words(self.verb, {**self.values, **more})
-
-    def wrong(self) -> str:
-        """What keeps the form from being said; empty when nothing does."""
-        try:
-            self.words()
-        except WrongUsage as error:
-            return error.cause
-        return ""
 
     @on(Input.Changed)
     @on(Checkbox.Changed)
@@ -181,18 +163,15 @@ class Form(VerticalScroll, can_focus=False):
     def _line_changed(self, event: Message) -> None:
         """News of one line are news of the form."""
         event.stop()
-        self.post_message(self.Changed(self))
+        self.post_message(self.Changed())
 
 
 class FormLine(Horizontal):
     """Label and input of one field."""
 
-    def __init__(self, field: Field, label: str, value: Any, choices: Sequence[str], hint: str = "") -> None:
+    def __init__(self, field: Field, label: str, choices: Sequence[str], hint: str) -> None:
         super().__init__(classes=f"-{field.name}")
-        self._hint = hint
-        self.field, self._label = field, label
-        self._choices = tuple(choices)
-        self._first = field.default if value is None else value
+        self.field, self._label, self._choices, self._hint = field, label, choices, hint
         self.tooltip = field.help or None
 
     def compose(self) -> ComposeResult:
@@ -202,18 +181,14 @@ class FormLine(Horizontal):
 
     def _input(self) -> Widget:
         if self.field.kind is FieldKind.CHECK:
-            return CheckMark(bool(self._first))
+            return CheckMark(bool(self.field.default))
         if self.field.kind is FieldKind.CHOICE:
             options = [(c, c) for c in self.field.choices]
-            chosen = str(self._first) if self._first in self.field.choices else Select.NULL
+            chosen = str(self.field.default) if self.field.default in self.field.choices else Select.NULL
             return Select(options, value=chosen, compact=True, allow_blank=True, prompt="default")
-        text = written(self._first)
-        return SuggestedInput(text, self._choices, placeholder=self._placeholder())
-
-    def _placeholder(self) -> str:
-        if self._hint or self.field.required:
-            return self._hint or "needed"
-        return written(self.field.default) or self.field.help.split(";")[0].split(".")[0]
+        usual = written(self.field.default)
+        hint = "needed" if self.field.required else usual or self.field.help.split(";")[0].split(".")[0]
+        return SuggestedInput(usual, self._choices, placeholder=self._hint or hint)
 
     @property
     def value(self) -> Any:
@@ -224,7 +199,7 @@ class FormLine(Horizontal):
         if isinstance(inside, Checkbox):
             return inside.value
         text = inside.value.strip() if isinstance(inside, Input) else ""
-        return self._typed(text)
+        return None if text == written(self.field.default) else text  # the default says nothing
 
     @value.setter
     def value(self, value: Any) -> None:
@@ -236,23 +211,9 @@ class FormLine(Horizontal):
         elif isinstance(inside, Input):
             inside.value = written(value)
 
-    def offer(self, choices: Sequence[str]) -> None:
-        """Other values to choose from."""
-        if isinstance(self._widget, SuggestedInput):
-            self._widget.offer(choices)
-
-    def walk(self, step: int) -> None:
-        """See the form."""
-        if isinstance(self._widget, SuggestedInput) and self._widget.choices:
-            self._widget.action_walk(step)
-
     @property
     def _widget(self) -> Widget:
         return self.children[1]
-
-    def _typed(self, text: str) -> Any:
-        """Text that says the default says nothing."""
-        return None if text == written(self.field.default) else text
 
 
 def written(value: Any) -> str:

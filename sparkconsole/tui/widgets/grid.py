@@ -53,29 +53,17 @@ class SheetTable(ScrollView, can_focus=True):
     ]
 
     @dataclass
-    class OfTable(Message):
-        """What a table says of itself."""
-
-        table: SheetTable
-
-        @property
-        def control(self) -> SheetTable:
-            """For `@on` selectors."""
-            return self.table
-
-    class MarksChanged(OfTable):
-        """Other rows are marked now."""
-
-    @dataclass
-    class RowHighlighted(OfTable):
+    class RowHighlighted(Message):
         """The cursor is on another row; None when there is none."""
 
+        table: SheetTable
         key: str | None
 
     @dataclass
-    class RowOpened(OfTable):
+    class RowOpened(Message):
         """Enter, or a double click."""
 
+        table: SheetTable
         key: str
 
     def __init__(
@@ -86,14 +74,14 @@ class SheetTable(ScrollView, can_focus=True):
         marking: bool = False,
         header: bool = True,
         id: str | None = None,  # noqa: A002 - Textual's own name
-        classes: str | None = None,
     ) -> None:
-        super().__init__(id=id, classes=classes)
-        self.columns, self.empty, self.marking = tuple(columns), empty, marking
+        super().__init__(id=id)
+        self.empty, self.marking = empty, marking
         self._rows, self._head = RowSheet(columns), int(header)
         self._marked: set[str] = set()
         self._key: str | None = None
-        self._cursor, self._hover = 0, -1
+        self._cursor = 0
+        self._hover: int | None = None
         self._cache: LRUCache[tuple[object, ...], Strip] = LRUCache(2048)
 
     # --- what is shown
@@ -106,10 +94,12 @@ class SheetTable(ScrollView, can_focus=True):
 
     def lay_columns(self, columns: Sequence[Column]) -> None:
         """Other columns from the next `show` on; filter, sorting, cursor and marks stay."""
-        now, (sort, descending) = RowSheet(columns), self.sorted_by
+        if tuple(columns) == self._rows.columns:
+            return
+        now = RowSheet(columns)
         now.filter = self._rows.filter
-        now.sort_by(sort, descending)
-        self.columns, self._rows = tuple(columns), now
+        now.sort_by(*self.sorted_by)
+        self._rows = now
         self._cache.clear()
 
     def filter(self, text: str) -> None:
@@ -127,7 +117,7 @@ class SheetTable(ScrollView, can_focus=True):
     def sorted_by(self) -> tuple[str | None, bool]:
         """The column's id, and whether the largest stands first."""
         at = self._rows.sort
-        return (None if at is None else self.columns[at].id, self._rows.descending)
+        return (None if at is None else self._rows.columns[at].id, self._rows.descending)
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -155,11 +145,6 @@ class SheetTable(ScrollView, can_focus=True):
     def selected(self) -> tuple[str, ...]:
         """The marked rows, else the one under the cursor."""
         return self.marked or ((self._key,) if self._key is not None else ())
-
-    def mark_all(self) -> None:
-        """Marks every row shown; when all are, none."""
-        shown = set(self.keys)
-        self._mark(self._marked - shown if shown <= self._marked else self._marked | shown)
 
     def unmark(self) -> bool:
         """Takes all marks off; False when there were none."""
@@ -206,7 +191,10 @@ class SheetTable(ScrollView, can_focus=True):
         if at is None:
             return
         if at.y < self._head:
-            self._click_header(at.x)
+            column = self._rows.column_at(at.x - self._gutter)
+            if column is not None:
+                again = self.sorted_by[0] == column.id
+                self.sort(column.id, descending=not self._rows.descending if again else None)
         elif (index := self._index(at.y)) is not None:
             self._go(index)
             if event.chain >= 2:
@@ -215,24 +203,17 @@ class SheetTable(ScrollView, can_focus=True):
     def on_mouse_move(self, event: events.MouseMove) -> None:
         """The row under the mouse."""
         at = event.get_content_offset(self)
-        index = self._index(at.y) if at is not None else None
-        self._point(-1 if index is None else index)
+        self._point(None if at is None else self._index(at.y))
 
     def on_leave(self) -> None:
         """No row any more."""
-        self._point(-1)
-
-    def _click_header(self, x: int) -> None:
-        column = self._rows.column_at(x - self._gutter)
-        if column is not None:
-            again = self.sorted_by[0] == column.id
-            self.sort(column.id, descending=not self._rows.descending if again else None)
+        self._point(None)
 
     def _index(self, y: int) -> int | None:
         index = self.scroll_offset.y + y - self._head
         return index if y >= self._head and index < len(self._rows.lines) else None
 
-    def _point(self, index: int) -> None:
+    def _point(self, index: int | None) -> None:
         before, self._hover = self._hover, index
         if before != index:
             self._redraw(before, index)
@@ -248,14 +229,11 @@ class SheetTable(ScrollView, can_focus=True):
         seen = 0 <= self._cursor - self.scroll_offset.y < self.size.height - self._head
         self._rows.arrange()
         self._marked &= {line.row.key for line in self._rows.every}
-        self._resize_inside()
+        self.virtual_size = Size(self.size.width, len(self._rows.lines) + self._head)
         keys = self.keys
         held = keys.index(self._key) if self._key in keys else min(self._cursor, len(keys) - 1)
         self._go(held, follow=seen)
         self.refresh()
-
-    def _resize_inside(self) -> None:
-        self.virtual_size = Size(self.size.width, len(self._rows.lines) + self._head)
 
     def _go(self, index: int, *, follow: bool = True) -> None:
         """Puts the cursor on that row, or the nearest there is."""
@@ -271,20 +249,17 @@ class SheetTable(ScrollView, can_focus=True):
 
     def _reveal(self) -> None:
         room = self.size.height - self._head
-        if room < 1:
-            return
         top = min(self._cursor, max(self.scroll_offset.y, self._cursor - room + 1))
-        if top != self.scroll_offset.y:
+        if room > 0 and top != self.scroll_offset.y:
             self.scroll_to(y=top, animate=False, immediate=True)
 
     def _mark(self, marks: set[str]) -> None:
         if marks != self._marked:
             self._marked = marks
             self.refresh()
-            self.post_message(self.MarksChanged(self))
 
-    def _redraw(self, *indexes: int) -> None:
-        tops = [i + self._head - self.scroll_offset.y for i in indexes if i >= 0]
+    def _redraw(self, *indexes: int | None) -> None:
+        tops = [i + self._head - self.scroll_offset.y for i in indexes if i is not None]
         width, height = self.size
         regions = [Region(0, y, width, 1) for y in tops if self._head <= y < height]
         if regions:
@@ -294,7 +269,7 @@ class SheetTable(ScrollView, can_focus=True):
         """Other columns may have room."""
         self._cache.clear()
         self._rows.lay_out(self.size.width - self._gutter)
-        self._resize_inside()
+        self.virtual_size = Size(self.size.width, len(self._rows.lines) + self._head)
         self._reveal()
 
     def notify_style_update(self) -> None:
@@ -307,12 +282,15 @@ class SheetTable(ScrollView, can_focus=True):
     def render_line(self, y: int) -> Strip:
         """One line of the screen."""
         if y < self._head:
-            return self._header()
+            titles = [self._rows.title(i) for i in range(len(self._rows.columns))]
+            return self._drawn(titles, "table--header", [" " * self._gutter])
         index = self._index(y)
         if index is not None:
             return self._row(index)
         if not self._rows.lines and y == self._head:
-            return self._note()
+            wanted = self._rows.filter if self._rows.every else ""
+            text = [" " * self._gutter, one_line(f"nothing has “{wanted}”" if wanted else self.empty)]
+            return strip(text, self.get_visual_style("table--empty"), self.size.width)
         return Strip.blank(self.size.width, self.rich_style)
 
     def _row(self, index: int) -> Strip:
@@ -330,25 +308,12 @@ class SheetTable(ScrollView, can_focus=True):
         mark: Cell = Text("◆", "$mark") if marked else " "
         return [cursor, mark] if self.marking else [cursor]
 
-    def _header(self) -> Strip:
-        cells = tuple(self._rows.title(i) for i in range(len(self.columns)))
-        return self._drawn(cells, "table--header", [" " * self._gutter])
-
     def _drawn(self, cells: Sequence[Cell], look: str, lead: list[Cell]) -> Strip:
         base = self.get_visual_style(look) if look else self.visual_style
         parts = lead
         for number, place in enumerate(self._rows.places):
             cell = cells[place.index] if place.index < len(cells) else ""
             parts += [" " * GAP] if number else []
-            parts.append(laid(cell, place.width, self.columns[place.index].align))
+            parts.append(laid(cell, place.width, self._rows.columns[place.index].align))
         reverse = bool(look and self.get_component_styles(look).text_style.reverse)
         return strip(parts, base, self.size.width, reverse=reverse)
-
-    def _note(self) -> Strip:
-        text = f"nothing has “{self._rows.filter}”" if self._rows.every and self._rows.filter else self.empty
-        return strip(
-            [" " * self._gutter, one_line(text)], self.get_visual_style("table--empty"), self.size.width
-        )
-
-
-__all__ = ["Column", "SheetTable", "TableRow"]

@@ -5,18 +5,17 @@ Styles name theme variables (`bold $node-up on $row-cursor`). Nothing in a line 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from rich.segment import Segment
-from rich.style import Style
 from rich.text import Text
-from textual.color import Color, ColorParseError
 from textual.events import Click
 from textual.geometry import Region, Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
+
+from sparkconsole.tui.widgets.styled_text import strip
 
 
 class Lines(ScrollView):
@@ -31,103 +30,55 @@ class Lines(ScrollView):
     class Clicked(Message):
         """The mouse was pressed on a line."""
 
-        lines: Lines
         x: int
         y: int
         """Counted from the first line, scrolled or not."""
         times: int
 
-        @property
-        def control(self) -> Lines:
-            """For `@on` selectors."""
-            return self.lines
-
-    def __init__(self, *, id: str | None = None, classes: str | None = None, focus: bool = False) -> None:  # noqa: A002
-        super().__init__(id=id, classes=classes)
+    def __init__(self, *, id: str | None = None, focus: bool = False) -> None:  # noqa: A002 - Textual's
+        super().__init__(id=id)
         self.can_focus = focus
-        self._lines: Sequence[Text] = ()
+        self._count = 0
+        self._line: Callable[[int], Text] = ().__getitem__
         self._drawn: dict[int, tuple[Text, Strip]] = {}
-        self._styles: dict[str, Style] = {}
 
     def show(self, lines: Sequence[Text]) -> None:
         """Shows these; only lines that are not as they were are drawn again."""
-        before, self._lines = len(self._lines), lines
-        if before != len(lines):
-            self.virtual_size = Size(self.size.width, len(lines))
+        self.show_made(len(lines), lines.__getitem__)
+
+    def show_made(self, count: int, line: Callable[[int], Text]) -> None:
+        """The same, with only those lines made that can be seen."""
+        before, self._count, self._line = self._count, count, line
+        if before != count:
+            self.virtual_size = Size(self.size.width, count)
             self.refresh()
             return
         top, height = self.scroll_offset.y, self.size.height
-        for y in range(top, min(top + height, len(lines))):
-            if y not in self._drawn or self._drawn[y][0] != lines[y]:
+        for y in range(top, min(top + height, count)):
+            if y not in self._drawn or self._drawn[y][0] != line(y):
                 self.refresh(Region(0, y - top, self.size.width, 1))
-
-    @property
-    def texts(self) -> tuple[str, ...]:
-        """All of it, plain."""
-        return tuple(line.plain for line in self._lines)
 
     def notify_style_update(self) -> None:
         """Another theme: every line looks different."""
         super().notify_style_update()
-        self._drawn, self._styles = {}, {}
+        self._drawn.clear()
 
     def on_resize(self) -> None:
         """Lines are cut to the width."""
         self._drawn.clear()
-        self.virtual_size = Size(self.size.width, len(self._lines))
+        self.virtual_size = Size(self.size.width, self._count)
 
     def render_line(self, y: int) -> Strip:
         """One line of what can be seen."""
         number = y + self.scroll_offset.y
-        if number >= len(self._lines):
+        if number >= self._count:
             return Strip.blank(self.size.width, self.rich_style)
-        text = self._lines[number]
+        text = self._line(number)
         if number not in self._drawn or self._drawn[number][0] != text:
-            self._drawn[number] = (text, self._strip(text))
+            self._drawn[number] = (text, strip([text], self.visual_style, self.size.width))
         return self._drawn[number][1]
-
-    def _strip(self, text: Text) -> Strip:
-        line = Text(text.plain, self._style(text.style), no_wrap=True, end="")
-        for span in text.spans:
-            line.stylize(self._style(span.style), span.start, span.end)
-        base = self.rich_style
-        segments = [Segment(s.text, base + (s.style or Style.null())) for s in line.render(self.app.console)]
-        return Strip(segments).adjust_cell_length(self.size.width, base)
-
-    def _style(self, spec: str | Style) -> Style:
-        if isinstance(spec, Style):
-            return spec
-        if spec not in self._styles:
-            self._styles[spec] = style_of(spec, self.app.theme_variables)
-        return self._styles[spec]
 
     def on_click(self, event: Click) -> None:
         """Tells which line."""
         offset = self.scroll_offset
-        self.post_message(self.Clicked(self, event.x + offset.x, event.y + offset.y, event.chain))
-
-
-def style_of(spec: str, variables: dict[str, str]) -> Style:
-    """`bold $node-up on $row-cursor` as Rich has it; a variable that there is not has no colour."""
-    colours: dict[str, Color | None] = {}
-    words: list[str] = []
-    where = "color"
-    for word in spec.split():
-        if word == "on":
-            where = "bgcolor"
-        elif word.startswith("$"):
-            colours[where] = _colour(variables.get(word[1:], ""))
-        else:
-            words.append(word)
-    made = {side: colour.rich_color for side, colour in colours.items() if colour is not None}
-    return Style.parse(" ".join(words)) + Style(**made) if words else Style(**made)  # type: ignore[arg-type]
-
-
-def _colour(value: str) -> Color | None:
-    try:
-        return Color.parse(value)
-    except ColorParseError:
-        return None
-
-
-__all__ = ["Lines", "style_of"]
+        self.post_message(self.Clicked(event.x + offset.x, event.y + offset.y, event.chain))

@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -22,10 +21,11 @@ from textual.scroll_view import ScrollView
 from textual.selection import Selection
 from textual.strip import Strip
 
+from sparkconsole.fleet.logs.feed import Feed
 from sparkconsole.fleet.logs.ring import LineRing
 from sparkconsole.model.logs.diagnosis import Diagnosis
 from sparkconsole.model.logs.line import Level, LogLine
-from sparkconsole.tui.draw.log_head import LogStyles, breaks, most_cells, prefix, wrapped_height
+from sparkconsole.tui.draw.log_head import breaks, most_cells, prefix, wrapped_height
 
 MARK = 255
 """The part of a line under which its mark is drawn; no line has so many parts."""
@@ -54,11 +54,8 @@ class LogView(ScrollView, can_focus=True):
     times: var[bool] = var(True)
     least: var[Level] = var(Level.DEBUG)
 
-    @dataclass
     class Moved(Message):
         """The reader scrolled, so that following may have begun or ended."""
-
-        view: LogView
 
     def __init__(
         self,
@@ -88,28 +85,39 @@ class LogView(ScrollView, can_focus=True):
     judge: Callable[[LogLine], Diagnosis | None] | None = None
     """What a line says is wrong; asked only of lines that are drawn or looked through."""
 
+    feed: Feed | None = None
+    """What fills the ring while it can be seen; None: somebody else does."""
+
+    async def rest(self) -> None:
+        """Nobody looks: nothing is read."""
+        if self.feed is not None:
+            await self.feed.rest()
+
+    async def on_unmount(self) -> None:
+        """Nothing is left running."""
+        await self.rest()
+
     # --- sampling
 
     def sample(self) -> None:
         """Takes in what arrived since the last time."""
         if self.ring.total == self._next and (not self._rows or self._rows[0] >> 8 >= self.ring.first):
             return
+        self._take_in()
+        dropped = self._row_of(self.ring.first)  # of lines that the ring has lost
+        del self._rows[:dropped]
+        self._gone += dropped
+        self._settle(max(0, self.scroll_y - dropped) if dropped else None)
+
+    def _take_in(self) -> None:
         for number in range(max(self._next, self.ring.first), self.ring.total):
             self._rows += self._rows_of(number)
         self._next = self.ring.total
-        dropped = self._fell_off()
-        self._settle(max(0, self.scroll_y - dropped) if dropped else None)
-
-    def _fell_off(self) -> int:
-        """Drops the rows of lines that the ring has lost; how many."""
-        gone = bisect_left(self._rows, self.ring.first << 8)
-        del self._rows[:gone]
-        self._gone += gone
-        return gone
 
     def _settle(self, top: float | None = None) -> None:
         """Follows the end, or keeps the same line under the reader's eyes: the one that is now at `top`."""
-        self.virtual_size = Size(self._width(), len(self._rows))
+        width = self._room if self.wrap else max(self._room, self._wide)
+        self.virtual_size = Size(width, len(self._rows))
         if self.follow:
             self.scroll_end(animate=False, immediate=True, x_axis=False)
         elif top is not None:
@@ -134,19 +142,14 @@ class LogView(ScrollView, can_focus=True):
     def _room(self) -> int:
         return self.scrollable_content_region.width
 
-    def _width(self) -> int:
-        return self._room if self.wrap else max(self._room, self._wide)
-
     def rebuild(self) -> None:
         """Everything anew, with the line at the top staying there."""
         top = self._number_at(int(self.scroll_y))
         if self.text_selection is not None:
             self.screen.clear_selection()
-        self._rows, self._next, self._wide, self._gone = [], self.ring.first, 0, 0
+        self._rows, self._next, self._wide, self._gone = [], 0, 0, 0
         self._cache.clear()
-        for number in range(self.ring.first, self.ring.total):
-            self._rows += self._rows_of(number)
-        self._next = self.ring.total
+        self._take_in()
         self._settle(None if top is None else self._row_of(top))
 
     def show_ring(self, ring: LineRing[LogLine]) -> None:
@@ -176,15 +179,14 @@ class LogView(ScrollView, can_focus=True):
         """Goes to the next (1) or previous (-1) match; False when there is none."""
         return self._go(self._matches(), step)
 
-    def next_error(self, step: int = 1) -> bool:
+    def next_error(self) -> bool:
         """Goes to the next line that is an error."""
-        return self._go([n for n in self._numbers() if self.ring[n].level >= Level.ERROR], step)
+        return self._go([n for n in self._numbers() if self.ring[n].level >= Level.ERROR], 1)
 
     def next_finding(self) -> bool:
         """Goes to the next line that is known to say something wrong; judges no line behind it."""
         numbers = self._numbers()
-        here = self._at if self._at is not None else self._number_at(int(self.scroll_y)) or 0
-        first = bisect_left(numbers, here + (self._at is not None))
+        first = bisect_left(numbers, self._here + (self._at is not None))
         found = next((n for n in (*numbers[first:], *numbers[:first]) if self.finding(n)), None)
         return found is not None and self._go([found], 1)
 
@@ -223,18 +225,19 @@ class LogView(ScrollView, can_focus=True):
     def _go(self, numbers: Sequence[int], step: int) -> bool:
         if not numbers:
             return False
-        here = self._at if self._at is not None else self._number_at(int(self.scroll_y)) or 0
-        at = (
-            bisect_left(numbers, here + (step > 0 and self._at is not None))
-            if step > 0
-            else bisect_left(numbers, here) - 1
-        )
+        behind = step > 0 and self._at is not None
+        at = bisect_left(numbers, self._here + behind) - (step < 0)
         self._at = numbers[at % len(numbers)]
         self.follow = False
         self.scroll_to(y=max(0, self._row_of(self._at) - 2), animate=False, immediate=True, force=True)
         self._cache.clear()
         self.refresh()
         return True
+
+    @property
+    def _here(self) -> int:
+        """The line that was gone to last, else the one at the top."""
+        return self._at if self._at is not None else self._number_at(int(self.scroll_y)) or 0
 
     def _number_at(self, row: int) -> int | None:
         return self._rows[row] >> 8 if 0 <= row < len(self._rows) else None
@@ -250,7 +253,7 @@ class LogView(ScrollView, can_focus=True):
         at_end = new_value >= self.max_scroll_y
         if at_end != self.follow and (at_end or new_value < old_value):
             self.follow = at_end
-            self.post_message(self.Moved(self))
+            self.post_message(self.Moved())
 
     def to_end(self) -> None:
         """The newest line, and whatever comes after it."""
@@ -261,20 +264,16 @@ class LogView(ScrollView, can_focus=True):
 
     def all_text(self) -> str:
         """Every shown line as plain text."""
-        return "\n".join(self._plain(self.ring[n]) for n in self._numbers())
-
-    def _plain(self, line: LogLine) -> str:
-        return prefix(line, times=self.times, names=self.names).plain + line.bare
+        heads = ((prefix(line, times=self.times, names=self.names), line) for line in self.shown())
+        return "\n".join(head.plain + line.bare for head, line in heads)
 
     def get_selection(self, selection: Selection) -> tuple[str, str] | None:
         """What the mouse selected."""
         first, last = (None if o is None else o.y - self._gone for o in selection)
         rows = range(max(first or 0, 0), len(self._rows) if last is None else min(last + 1, len(self._rows)))
-        return "\n".join(self._selected_text(selection, row) for row in rows), "\n"
-
-    def _selected_text(self, selection: Selection, row: int) -> str:
-        start, end = selection.get_span(row + self._gone) or (0, 0)
-        return self._row_text(self._rows[row]).plain[start : None if end == -1 else end]
+        spans = ((row, selection.get_span(row + self._gone) or (0, 0)) for row in rows)
+        texts = ((self._row_text(self._rows[row]).plain, start, end) for row, (start, end) in spans)
+        return "\n".join(text[start : None if end == -1 else end] for text, start, end in texts), "\n"
 
     # --- drawing
 
@@ -299,8 +298,8 @@ class LogView(ScrollView, can_focus=True):
         row = self._rows[at]
         key = (row, width, left)
         if (strip := self._cache.get(key)) is None:
-            strip = self._strip(row).crop_extend(left, left + width, self.rich_style)
-            self._cache[key] = strip
+            drawn = Strip(self._row_text(row).render(self.app.console, end="")).apply_style(self.rich_style)
+            self._cache[key] = strip = drawn.crop_extend(left, left + width, self.rich_style)
         row_ever = at + self._gone
         return self._selected(strip, row_ever, left).apply_offsets(left, row_ever)
 
@@ -317,10 +316,6 @@ class LogView(ScrollView, can_focus=True):
             [head, Strip([Segment(s.text, (s.style or self.rich_style) + style) for s in inside]), tail]
         )
 
-    def _strip(self, row: int) -> Strip:
-        text = self._row_text(row)
-        return Strip(text.render(self.app.console, end="")).apply_style(self.rich_style)
-
     def _row_text(self, row: int) -> Text:
         number, part = row >> 8, row & 255
         if part == MARK:
@@ -333,23 +328,19 @@ class LogView(ScrollView, can_focus=True):
         return parts[part] if part < len(parts) else Text("")
 
     def _line_text(self, number: int) -> Text:
-        line, styles = self.ring[number], self._styles()
+        line = self.ring[number]
+        styles = {name: self.get_component_rich_style(f"log-view--{name}", partial=True) for name in STYLES}
         finding = self.finding(number)
         weight = finding.severity if finding is not None else None
         text = prefix(line, times=self.times, names=self.names, styles=styles, weight=weight)
         body = Text.from_ansi(line.text) if "\x1b" in line.text else Text(line.text)
-        body.stylize(styles.level(line.level))
+        body.stylize(styles.get(line.level.name.lower(), ""))
         if finding is not None and number == self._at:
-            body.stylize(styles.found)
+            body.stylize(styles["found"])
         if self._found is not None:
             for match in self._found.finditer(body.plain):
-                body.stylize(styles.found if number == self._at else styles.match, *match.span())
+                body.stylize(styles["found" if number == self._at else "match"], *match.span())
         return text.append_text(body)
-
-    def _styles(self) -> LogStyles:
-        return LogStyles(
-            **{name: self.get_component_rich_style(f"log-view--{name}", partial=True) for name in STYLES}
-        )
 
 
 def expression(text: str) -> re.Pattern[str] | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from rich.cells import cell_len
 from rich.text import Text
-from textual.content import Content
 from textual.widget import Widget
 
 from sparkconsole.tui.draw.columns import Cell, laid, one_line, plain
@@ -32,9 +31,8 @@ class Panel(Widget):
         title: Cell = "",
         note: Cell = "",
         id: str | None = None,  # noqa: A002 - Textual's own name
-        classes: str | None = None,
     ) -> None:
-        super().__init__(*children, id=id, classes=classes)
+        super().__init__(*children, id=id)
         self._head: tuple[Cell, Cell] = (title, note)
         self._drawn: tuple[object, ...] = ()
 
@@ -60,13 +58,7 @@ class Panel(Widget):
         drawn = (text.plain, str(text.style), *text.spans)
         if drawn != self._drawn:
             self._drawn = drawn
-            self.border_title = _shown(text)
-
-    @property
-    def has_focus_within(self) -> bool:
-        """A widget in it has the focus."""
-        focused = self.screen.focused if self.is_attached else None
-        return focused is not None and self in focused.ancestors
+            self.border_title = content([text]) if text.plain else None
 
 
 def headline(title: Cell, note: Cell, room: int, edge: str = "$frame") -> Text:
@@ -83,7 +75,3 @@ def headline(title: Cell, note: Cell, room: int, edge: str = "$frame") -> Text:
 
 def _text(cell: Cell) -> Text:
     return Text(cell) if isinstance(cell, str) else Text().append_text(cell)
-
-
-def _shown(text: Text) -> Content | None:
-    return content([text]) if text.plain else None

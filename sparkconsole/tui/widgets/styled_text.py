@@ -55,9 +55,10 @@ def content(lines: Iterable[Text]) -> Content:
 
 def _line(text: Text) -> Content:
     spans = [Span(0, len(text.plain), text.style)] if isinstance(text.style, str) and text.style else []
-    spans += [Span(s.start, s.end, s.style) for s in text.spans if isinstance(s.style, str) and s.style]
-    no_names = [(s, s.style) for s in text.spans if isinstance(s.style, Style)]
-    spans += [Span(s.start, s.end, VisualStyle.from_rich_style(style, None)) for s, style in no_names]
+    for start, end, style in text.spans:
+        if style:
+            own = VisualStyle.from_rich_style(style, None) if isinstance(style, Style) else style
+            spans.append(Span(start, end, own))
     return Content(text.plain, spans=spans)
 
 
@@ -66,15 +67,13 @@ def frame_title(text: str) -> str:
     return " ".join(printable(text).split()).replace("[", r"\[")
 
 
-def segments(text: Text | str, base: VisualStyle) -> list[Segment]:
-    """One line of text on a base style; an unknown style name is no style."""
-    if isinstance(text, str):
-        return [Segment(text, base.rich_style)] if text else []
-    return list(content([text]).render_segments(base, end=""))
-
-
 def strip(parts: Iterable[Text | str], base: VisualStyle, width: int, *, reverse: bool = False) -> Strip:
-    """Exactly `width` cells of the parts side by side."""
-    row = [s for part in parts for s in segments(part, base)]
+    """Exactly `width` cells of the parts side by side; an unknown style name is no style."""
+    row: list[Segment] = []
+    for part in parts:
+        if isinstance(part, str):
+            row.append(Segment(part, base.rich_style))
+        else:
+            row += content([part]).render_segments(base, end="")
     made = Strip(row).adjust_cell_length(max(width, 0), base.rich_style)
     return made.apply_style(Style(reverse=True)) if reverse else made

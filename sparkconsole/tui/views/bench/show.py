@@ -14,10 +14,8 @@ from sparkconsole.fleet.store import ServerPhase
 from sparkconsole.model.bench import KINDS
 from sparkconsole.model.text.units import UNKNOWN, four_digits, stopwatch
 from sparkconsole.tui.draw.bars import work_bar
-from sparkconsole.tui.draw.charts.area import SCALE, area
-from sparkconsole.tui.draw.charts.spread import histogram
-from sparkconsole.tui.draw.folding import error_lines
-from sparkconsole.tui.draw.frame import plain
+from sparkconsole.tui.draw.charts import SCALE, area, histogram
+from sparkconsole.tui.draw.frame import error_lines, plain
 from sparkconsole.tui.work import Task, TaskState
 
 HOW = {

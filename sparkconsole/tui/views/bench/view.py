@@ -17,7 +17,7 @@ from sparkconsole.config.paths import state_folder, write_private
 from sparkconsole.errors import SparkError
 from sparkconsole.fleet.logs.ring import LineRing
 from sparkconsole.model.text.units import token_rate
-from sparkconsole.tui.draw.folding import folded
+from sparkconsole.tui.draw.frame import folded
 from sparkconsole.tui.draw.preview import CommandPreview, preview_lines
 from sparkconsole.tui.keyboard.keys import Key
 from sparkconsole.tui.views.bench import form as filling
@@ -209,7 +209,7 @@ class BenchView(FormView):
         width = max(20, pane.size.width or self.size.width - 4)
         if task is not None and running:
             pane.border_title = frame_title(f"▶ {task.title}")
-            latest = task.latest()
+            latest = task.latest
             done, total = (latest.done, latest.total) if latest else (None, None)
             pane.show([show.progress_text(done, total, task.elapsed_s, width)])
         elif result is not None:

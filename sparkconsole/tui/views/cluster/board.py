@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import ClassVar, overload
+from collections.abc import Sequence
+from functools import cache
+from typing import ClassVar
 
 from rich.text import Text
 from textual.binding import Binding
 from textual.message import Message
 
 from sparkconsole.fleet.store import NodeState
+from sparkconsole.tui.draw.bars import short_names
 from sparkconsole.tui.draw.frame import beside, styled
 from sparkconsole.tui.draw.node_state import DrawContext
 from sparkconsole.tui.views.cluster import show_table as table
@@ -19,54 +20,19 @@ from sparkconsole.tui.views.cluster.show_card import card
 from sparkconsole.tui.widgets.lines import Lines
 
 
-class LazyLines(Sequence[Text]):
-    """Lines that are made when they are looked at, in groups of `each`."""
-
-    def __init__(self, groups: int, each: int, make: Callable[[int], Sequence[Text]]) -> None:
-        self._count, self._each, self._make = groups * each, each, make
-        self._made: dict[int, Sequence[Text]] = {}
-
-    def __len__(self) -> int:
-        return self._count
-
-    @overload
-    def __getitem__(self, at: int) -> Text: ...
-    @overload
-    def __getitem__(self, at: slice) -> Sequence[Text]: ...
-    def __getitem__(self, at: int | slice) -> Text | Sequence[Text]:
-        if isinstance(at, slice):
-            return [self[i] for i in range(*at.indices(self._count))]
-        if not 0 <= at < self._count:
-            raise IndexError(at)
-        group, line = divmod(at, self._each)
-        if group not in self._made:
-            self._made[group] = self._make(group)
-        return self._made[group][line]
-
-
 class Board(Lines):
     """`draw` shows the nodes; the cursor stays on its node when the order changes."""
 
-    WAYS: ClassVar = {
-        "up": "up,k", "down": "down,j", "left": "left", "right": "right",
-        "pageup": "pageup", "pagedown": "pagedown", "home": "home", "end": "end",
-    }  # fmt: skip
-    """The keys of each way that the cursor goes."""
     BINDINGS: ClassVar = [
-        Binding(keys, f"move('{way}')", way, show=False, id=f"board.{way}") for way, keys in WAYS.items()
+        Binding(keys, f"move('{keys.partition(',')[0]}')", show=False, id=f"board.{keys.partition(',')[0]}")
+        for keys in ("up,k", "down,j", "left", "right", "pageup", "pagedown", "home", "end")
     ]
 
-    @dataclass
     class Moved(Message):
         """The cursor is on another node, or a mark was set."""
 
-        board: Board
-
-    @dataclass
     class Opened(Message):
-        """A node was clicked twice."""
-
-        name: str
+        """The node under the cursor was clicked twice."""
 
     def __init__(self) -> None:
         super().__init__(id="board", focus=True)
@@ -87,8 +53,10 @@ class Board(Lines):
             self.cursor = names[0] if names else ""
         if not names and wanted:
             self.show([Text(""), styled(f"  no node has “{wanted}”; esc shows all of them", "$muted")])
+        elif plan.cards:
+            self._cards(context)
         else:
-            self.show(self._cards(context) if plan.cards else self._rows(context))
+            self._rows(context)
 
     def head(self, width: int, sort: str) -> Text:
         """The names of the table's columns."""
@@ -119,11 +87,10 @@ class Board(Lines):
         self.cursor = name
         each = self._plan.card_height if self._plan.cards else 1
         top = self._index // max(1, self._plan.cards) * each
-        if top < self.scroll_offset.y:
-            self.scroll_to(y=top, animate=False, immediate=True)
-        elif top + each > self.scroll_offset.y + self.size.height:
-            self.scroll_to(y=top + each - self.size.height, animate=False, immediate=True)
-        self.post_message(self.Moved(self))
+        seen = min(top, max(self.scroll_offset.y, top + each - self.size.height))
+        if seen != self.scroll_offset.y:
+            self.scroll_to(y=seen, animate=False, immediate=True)
+        self.post_message(self.Moved())
 
     def action_move(self, way: str) -> None:
         """By one, by a row of cards, by a page, or to an end."""
@@ -150,34 +117,34 @@ class Board(Lines):
             return
         self.go_to(self.states[at].name)
         if event.times == 2:
-            self.post_message(self.Opened(self.cursor))
+            self.post_message(self.Opened())
 
     @property
     def _index(self) -> int:
         return next((i for i, s in enumerate(self.states) if s.name == self.cursor), 0)
 
-    def _rows(self, context: DrawContext) -> LazyLines:
-        labels = table.labels([s.name for s in self.states], self._table.name_width)
+    def _rows(self, context: DrawContext) -> None:
+        names = [s.name for s in self.states]
+        shown = dict(zip(names, short_names(names, self._table.name_width), strict=True))
 
-        def make(at: int) -> list[Text]:
-            state = self.states[at]
-            marks = {"cursor": state.name == self.cursor, "marked": state.name in self.marked}
-            return [table.row(state, context, self._table, labels[state.name], **marks)]
+        def line(y: int) -> Text:
+            state = self.states[y]
+            return table.row(state, context, self._table, shown[state.name], **self._marks(state))
 
-        return LazyLines(len(self.states), 1, make)
+        self.show_made(len(self.states), line)
 
-    def _cards(self, context: DrawContext) -> LazyLines:
+    def _cards(self, context: DrawContext) -> None:
         plan = self._plan
 
-        def make(row: int) -> list[Text]:
-            states = self.states[row * plan.cards : (row + 1) * plan.cards]
-            made = [
-                card(
-                    s, context, plan.card_width, plan.card_height,
-                    cursor=s.name == self.cursor, marked=s.name in self.marked,
-                )
-                for s in states
-            ]  # fmt: skip
+        @cache
+        def row(at: int) -> list[Text]:
+            states = self.states[at * plan.cards : (at + 1) * plan.cards]
+            size = plan.card_width, plan.card_height
+            made = [card(state, context, *size, **self._marks(state)) for state in states]
             return beside(made, [plan.card_width] * len(made))
 
-        return LazyLines(-(-len(self.states) // plan.cards), plan.card_height, make)
+        count = -(-len(self.states) // plan.cards) * plan.card_height
+        self.show_made(count, lambda y: row(y // plan.card_height)[y % plan.card_height])
+
+    def _marks(self, state: NodeState) -> dict[str, bool]:
+        return {"cursor": state.name == self.cursor, "marked": state.name in self.marked}

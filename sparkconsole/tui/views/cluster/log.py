@@ -22,7 +22,6 @@ class ClusterLog(LogView):
         super().__init__(LineRing(), id="log")
         self.border_title = "log"
         self._of: tuple[object, ...] = ()
-        self._feed: Feed | None = None
 
     def on_mount(self) -> None:
         """Little room: whole lines matter more than times."""
@@ -31,24 +30,15 @@ class ClusterLog(LogView):
     def read(self, session: Session, serving: object) -> None:
         """`serving`: another value means that another model is served, or none."""
         names, of = session.fleet.names, (session.fleet.names, session.cluster.container, serving)
-        if self._feed is None or of != self._of:
-            if self._feed is not None:
-                self._feed.stop()
+        if self.feed is None or of != self._of:
+            if self.feed is not None:
+                self.feed.stop()
             self._of = of
             self.show_ring(LineRing())
             self.names = dict(zip(names, short_names(names, NAME_WIDTH), strict=True))
             current = kept_current(session, lambda: sources(session))
-            self._feed = Feed(session.fleet, current, ring=self.ring, tail=TAIL)
-        self._feed.begin()
-
-    async def rest(self) -> None:
-        """Nobody looks: nothing is read."""
-        if self._feed is not None:
-            await self._feed.rest()
-
-    async def on_unmount(self) -> None:
-        """Nothing is left running."""
-        await self.rest()
+            self.feed = Feed(session.fleet, current, ring=self.ring, tail=TAIL)
+        self.feed.begin()
 
 
 def sources(session: Session) -> list[Source]:

@@ -1,16 +1,17 @@
-"""The Cluster view without its widgets: where each pane stands, what is wrong, the heat, the empty state."""
+"""The Cluster view without its widgets: where each pane stands, the heat, the events, the empty state."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import tzinfo
 
 from rich.text import Text
 
-from sparkconsole.fleet.store import NodeState, Reachability, Store
+from sparkconsole.fleet.store import Event, NodeState, Reachability, Store
 from sparkconsole.tui.draw import node_state as of
-from sparkconsole.tui.draw.charts.heat import heat_grid, heat_strip
-from sparkconsole.tui.draw.frame import plain
+from sparkconsole.tui.draw.charts import heat_grid, heat_strip
+from sparkconsole.tui.draw.frame import filled, joined_cells, plain, styled
 from sparkconsole.tui.draw.node_state import DrawContext
 
 CARD_WIDTH = 38
@@ -209,3 +210,36 @@ def empty_lines(config: str) -> list[Text]:
 
 def _hint(before: str, words: str, after: str = "") -> Text:
     return Text(before, "$muted").append(words, "$key").append(after, "$muted")
+
+
+# --- what happened
+
+EVENT_MARKS = {
+    "info": (" ", "$muted"),
+    "warning": ("!", "$node-warn"),
+    "error": ("✖", "$node-lost"),
+    "done": ("✔", "$node-up"),
+}
+SOURCE_MOST = 16
+
+
+def event_lines(events: Iterable[Event], height: int, zone: tzinfo | None = None) -> list[Text]:
+    """The newest `height` of them; an empty pane says so."""
+    newest = list(reversed(list(events)))[: max(height, 0)]
+    if not newest:
+        return [Text("nothing has happened yet", "$muted")]
+    broad = min(SOURCE_MOST, max(styled(e.source).cell_len for e in newest))
+    return [event_line(e, broad, zone) for e in newest]
+
+
+def event_line(event: Event, source_width: int, zone: tzinfo | None = None) -> Text:
+    """`10:41:58 ! spark-02  roceP2p1s0f1 link flapped`."""
+    mark, style = EVENT_MARKS.get(event.level, EVENT_MARKS["info"])
+    parts: Sequence[Text] = (
+        Text(f"{event.at.astimezone(zone):%H:%M:%S}", "$muted"),
+        Text(mark, style),
+        filled(styled(event.source, "$title"), source_width),
+        Text(" "),
+        styled(event.text, style if event.level in ("warning", "error") else ""),
+    )
+    return joined_cells(parts, 1)

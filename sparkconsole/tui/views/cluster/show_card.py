@@ -7,13 +7,12 @@ from collections.abc import Callable, Sequence
 from rich.text import Text
 
 from sparkconsole.fleet.store import NodeState, Reachability
-from sparkconsole.model.telemetry import LinkTraffic, Reading
+from sparkconsole.model.telemetry import LinkTraffic
 from sparkconsole.model.text.units import UNKNOWN, age, binary_size, gib, gigabyte_rate, percent, used_of
 from sparkconsole.tui.draw import node_state as of
 from sparkconsole.tui.draw.bars import bar_text, fitted
-from sparkconsole.tui.draw.charts.area import area
-from sparkconsole.tui.draw.charts.spark import spark_text
-from sparkconsole.tui.draw.frame import fitting, folded, framed, joined, plain, styled
+from sparkconsole.tui.draw.charts import area, spark_text
+from sparkconsole.tui.draw.frame import fitting, folded, framed, joined, joined_cells, plain, styled
 from sparkconsole.tui.draw.node_state import DrawContext
 
 LABEL = 5
@@ -32,12 +31,8 @@ def card(
 ) -> list[Text]:
     """The whole card, frame included: `height` lines of `width` cells."""
     inside = card_lines(state, context, width - 4, height - 2)
-    style = "$frame-focus" if cursor else "$frame"
-    return framed(
-        inside, width, height, title=_title(state, context, marked), right=_right(state, context),
-        heavy=cursor,
-        style=style,
-    )  # fmt: skip
+    title, right = _title(state, context, marked), _right(state, context)
+    return framed(inside, width, height, title=title, right=right, heavy=cursor)
 
 
 def _title(state: NodeState, context: DrawContext, marked: bool) -> Text:
@@ -56,7 +51,7 @@ def _right(state: NodeState, context: DrawContext) -> Text:
         return Text("connecting", "$muted")
     if of.is_stale(state, context):
         return Text(f"{age(of.age_s(state, context))} old", "$node-warn")
-    up = state.reading.uptime_s if state.reading else None
+    up = of.now(state).uptime_s
     return Text(f"up {age(up)}" if up is not None else "", "$muted")
 
 
@@ -69,7 +64,7 @@ def card_lines(state: NodeState, context: DrawContext, width: int, height: int) 
         values = _values(state, context, width, height - len(drawn)) if state.reading else []
         return [*drawn, *map(_dimmed, values)][:height]
     if state.reading is None:
-        return _waiting(state, context, width, height)
+        return of.waiting_lines(state, context)[:height]
     lines = _values(state, context, width, height)
     return [_dimmed(x) for x in lines] if of.is_stale(state, context) else lines
 
@@ -89,17 +84,6 @@ def lost_lines(state: NodeState, context: DrawContext, width: int, height: int) 
     return [*why, *hint, *([again] if again else [])]
 
 
-def _waiting(state: NodeState, context: DrawContext, width: int, height: int) -> list[Text]:
-    name, address = plain(state.name), plain(state.address)
-    if state.reach is Reachability.UP:
-        first = Text(f"connected to {name}; waiting for its first reading …", "$muted")
-    else:
-        first = Text(f"connecting to {name} …", "$muted")
-    waited = of.since_s(state, context)
-    second = joined((Text(address, "$muted"), Text(f"since {age(waited)}" if waited else "", "$muted")))
-    return [first, second][:height]
-
-
 def _dimmed(line: Text) -> Text:
     return Text(line.plain, "$muted dim", no_wrap=True, end="")
 
@@ -117,10 +101,9 @@ def _values(state: NodeState, context: DrawContext, width: int, height: int) -> 
 
 def charts(state: NodeState, context: DrawContext, width: int, height: int) -> list[Text]:
     """The last minutes of the GPU, and of the rails where there is room for both."""
-    history = context.histories.get(state.name)
-    if history is None or height < 4:
+    gpu, rails = of.series(state, context, "gpu"), of.series(state, context, "rdma_rx")
+    if not gpu or height < 4:
         return []
-    gpu, rails = history.series("gpu"), history.series("rdma_rx")
     both = height >= 9 and any(v is not None for v in rails)
     first = height // 2 - 1 if both else height - 1
     lines = [Text("gpu, 5 min", "$muted"), *area(gpu, width, first, high=100.0, unit="%", style="$chart-1")]
@@ -153,21 +136,14 @@ def gpu_row(state: NodeState, context: DrawContext, width: int) -> Text:
     """`gpu  ▕█████████▉   ▏  71 %  48 W  71 °C  ▂▃▅▆`"""
     gpu = of.gpu(state)
     if gpu is None:
-        return _labelled("gpu", _no_gpu(state.reading))
+        last = of.now(state)
+        word = "none" if last.gpu_known else "unknown"
+        return _labelled("gpu", styled(f"{word}: {last.gpu_error}" if last.gpu_error else word, "$muted"))
     share, power = of.share(state), of.number("{:.0f} W", gpu.power_w)
     heat = of.temperature(state)
     values = joined((percent(share), _hot(heat), power), " " if width < 46 else "  ")
     line = _labelled("gpu", bar_text(share, bar_width(width)), Text(" "), values)
     return _with_spark(line, context, state, "gpu", width)
-
-
-def _no_gpu(now: Reading | None) -> Text:
-    """That there is none is known only where somebody said so."""
-    if now is None:
-        return Text(UNKNOWN, "$muted")
-    if now.gpu_known:
-        return styled(f"none: {now.gpu_error}" if now.gpu_error else "none", "$muted")
-    return styled(f"unknown: {now.gpu_error}", "$muted")
 
 
 def _hot(heat: float | None) -> Text:
@@ -176,7 +152,7 @@ def _hot(heat: float | None) -> Text:
 
 def memory_row(state: NodeState, context: DrawContext, width: int) -> Text:
     """`mem  ▕██████████▋  ▏  98.4/119.7 GiB  ▇▇▇▇`"""
-    memory = state.reading.memory if state.reading else None
+    memory = of.now(state).memory
     if memory is None:
         return _labelled("mem", Text(UNKNOWN, "$muted"))
     share = memory.used / memory.total if memory.total else None
@@ -189,12 +165,11 @@ def _with_spark(line: Text, context: DrawContext, state: NodeState, measure: str
     """The newest readings to the right of the values, where all cards have them."""
     begin = LABEL + bar_width(width) + 1 + 22
     room = width - begin
-    history = context.histories.get(state.name)
-    if room < SPARK_LEAST or history is None:
+    if room < SPARK_LEAST:
         return line
     line.append(" " * max(1, begin - line.cell_len))
     high = 100.0 if measure in ("gpu", "memory", "cpu") else None
-    return line.append_text(spark_text(history.series(measure, room), room, high=high))
+    return line.append_text(spark_text(of.series(state, context, measure, room), room, high=high))
 
 
 def ethernet_row(state: NodeState, context: DrawContext, width: int) -> Text:
@@ -239,29 +214,11 @@ def rail_rows(state: NodeState, context: DrawContext, width: int) -> list[Text]:
 
 
 def _rail(name: str, flow: LinkTraffic, broad: int, width: int) -> Text:
-    parts = (Text(fitted(name, broad)), link_word(flow.up), flow_text(flow), *flow_marks(flow))
+    rates = f"{gigabyte_rate(flow.rx_per_s):>4}/{gigabyte_rate(flow.tx_per_s):>4} GB/s"
+    shown = Text("" if flow.up is False else rates)
+    parts = (Text(fitted(name, broad)), of.link_word(flow.up), shown, *of.flow_marks(flow))
     indent = "     " if width >= 46 else "  "
     return Text(indent).append_text(fitting(parts, width - len(indent), " "))
-
-
-def link_word(up: bool | None) -> Text:
-    """`up`, `down`, `–`, always four cells."""
-    if up is None:
-        return Text(f"{UNKNOWN}   ", "$muted")
-    return Text("up  ", "$node-up") if up else Text("down", "$node-lost")
-
-
-def flow_text(flow: LinkTraffic) -> Text:
-    """` 5.9/ 5.8 GB/s`, bytes in and out."""
-    if flow.up is False:
-        return Text()
-    return Text(f"{gigabyte_rate(flow.rx_per_s):>4}/{gigabyte_rate(flow.tx_per_s):>4} GB/s")
-
-
-def flow_marks(flow: LinkTraffic) -> tuple[Text, Text]:
-    """`lost 7/s` where packets do not come as they should, `cnp 120/s` where the network asks for less."""
-    lost = Text(f"lost {flow.losses}/s" if flow.losses else "", "$node-warn")
-    return lost, Text(f"cnp {flow.marks}/s" if flow.marks else "", "$muted")
 
 
 def ray_row(state: NodeState, context: DrawContext, width: int) -> Text:
@@ -275,7 +232,7 @@ def ray_row(state: NodeState, context: DrawContext, width: int) -> Text:
 
 def nccl_row(state: NodeState, context: DrawContext, width: int) -> Text:
     """`nccl NET/IB ×2  no warning`: its transport, and what is wrong with NCCL, nothing else."""
-    wrong = [t for t in of.troubles(state, context) if _of_nccl(t)]
+    wrong = [t for t in of.troubles(state, context) if "NCCL" in t]
     slow = state.nccl.startswith("NET/Socket")
     transport = styled(state.nccl or UNKNOWN, "$node-warn" if slow else "" if state.nccl else "$muted")
     last = styled(f"! {wrong[0]}", "$node-warn") if wrong else Text("no warning", "$muted")
@@ -293,16 +250,12 @@ def warn_row(state: NodeState, context: DrawContext, width: int) -> Text:
 
 
 def _wrong_here(state: NodeState, context: DrawContext) -> list[str]:
-    return [t for t in of.troubles(state, context) if not _of_nccl(t)]
-
-
-def _of_nccl(trouble: str) -> bool:
-    return "NCCL" in trouble
+    return [t for t in of.troubles(state, context) if "NCCL" not in t]
 
 
 def container_row(state: NodeState, context: DrawContext, width: int) -> Text:
     """`cntr ▶ vllm_node 41m  image vllm-node`"""
-    box, held = of.own_container(state, context), state.reading.gpu_used if state.reading else 0
+    box, held = of.own_container(state, context), of.now(state).gpu_used
     image = styled(box.image, "$muted") if box else Text()
     used = Text(f"gpu holds {gib(held)} GiB" if held else "", "$muted")
     return _labelled("cntr", fitting((of.container_word(state, context), used, image), width - LABEL))
@@ -310,9 +263,7 @@ def container_row(state: NodeState, context: DrawContext, width: int) -> Text:
 
 def host_row(state: NodeState, context: DrawContext, width: int) -> Text:
     """`host cpu 12 %  load 6.1  disk 612.0 GiB free`"""
-    now = state.reading
-    if now is None:
-        return _labelled("host", Text(UNKNOWN, "$muted"))
+    now = of.now(state)
     parts = (
         of.number("cpu {:.0f} %", now.cpu),
         of.number("load {:.1f}", now.load),
@@ -325,14 +276,12 @@ def host_row(state: NodeState, context: DrawContext, width: int) -> Text:
 
 def compact_load(state: NodeState, context: DrawContext, width: int) -> Text:
     """`gpu  71 % ▅▆▇▇▆▅▆▇   mem 98.4/119.7`"""
-    memory = state.reading.memory if state.reading else None
-    share = of.share(state)
+    memory, share = of.now(state).memory, of.share(state)
     held = f"{gib(memory.used)}/{gib(memory.total)}" if memory else UNKNOWN
-    history = context.histories.get(state.name)
     room = min(24, width - 11 - 6 - len(held))
     line = joined((Text("gpu", "$muted"), Text(percent(share))), " ")
-    if history is not None and room >= 4:
-        line = joined((line, spark_text(history.series("gpu", room), room, high=100.0)), " ")
+    if room >= 4 and (series := of.series(state, context, "gpu", room)):
+        line = joined((line, spark_text(series, room, high=100.0)), " ")
     heat = of.temperature(state)
     parts = (line, joined((Text("mem", "$muted"), Text(held)), " "), _hot(heat))
     return fitting(parts, width)
@@ -359,8 +308,4 @@ def link_text(name: str, up: bool | None) -> Text:
 
 
 def _labelled(label: str, *parts: Text) -> Text:
-    line = Text(label.ljust(LABEL), "", no_wrap=True, end="")
-    line.stylize("$muted", 0, LABEL)
-    for part in parts:
-        line.append_text(part)
-    return line
+    return joined_cells((Text(label.ljust(LABEL), "$muted"), *parts))

@@ -93,14 +93,10 @@ def problem_line(found: Sequence[Problem], width: int, connecting: int = 0) -> T
         return Text(f" {waiting}" if connecting else " ✔ no problem", "$muted")
     first = found[0]
     style = "$node-lost" if first.glyph == "✖" else "$node-warn"
-    count = Text(_count(found), "$muted")
+    many = f"{len(found)} problems" if len(found) > 1 else f"{len(first.nodes)} nodes"
+    several = len(found) > 1 or len(first.nodes) > 1
+    count = Text(f"n: next of {many}" if several else "n: show", "$muted")
     line = styled(first.text, style)
     line.truncate(max(width - count.cell_len - 4, 1), overflow="ellipsis")
     gap = max(2, width - 2 - line.cell_len - count.cell_len)
     return joined_cells((Text(" "), line, Text(" " * gap), count), 0)
-
-
-def _count(found: Sequence[Problem]) -> str:
-    if len(found) > 1:
-        return f"n: next of {len(found)} problems"
-    return f"n: next of {len(found[0].nodes)} nodes" if len(found[0].nodes) > 1 else "n: show"

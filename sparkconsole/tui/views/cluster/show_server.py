@@ -10,8 +10,7 @@ from rich.text import Text
 from sparkconsole.fleet.store import ServerPhase, ServerState
 from sparkconsole.model.text.units import UNKNOWN, age, hms, percent, token_rate
 from sparkconsole.tui.draw.bars import bar_text, work_bar
-from sparkconsole.tui.draw.charts.area import area
-from sparkconsole.tui.draw.charts.spark import spark_text
+from sparkconsole.tui.draw.charts import area, spark_text
 from sparkconsole.tui.draw.frame import fitting, folded, joined, plain, styled
 
 Series = Sequence[float | None]
@@ -34,18 +33,14 @@ def serve_title(server: ServerState, now_s: float) -> Text:
     glyph, style = SIGNS[server.phase]
     since = "" if server.since_s is None else hms(max(0.0, now_s - server.since_s))
     timed = server.phase in (ServerPhase.READY, ServerPhase.LOADING)
+    seen_s = 0.0 if server.seen_at_s is None else now_s - server.seen_at_s
+    old = server.phase is ServerPhase.READY and seen_s > OLD_S
     parts = (
         Text(f"{glyph} {server.phase.value}", style),
         Text(since if timed else "", "$muted"),
-        _old(server, now_s),
+        Text(f"seen {age(seen_s)} ago" if old else "", "$node-warn"),
     )
     return joined(parts, " ")
-
-
-def _old(server: ServerState, now_s: float) -> Text:
-    if server.phase is not ServerPhase.READY or server.seen_at_s is None or now_s - server.seen_at_s <= OLD_S:
-        return Text()
-    return Text(f"seen {age(now_s - server.seen_at_s)} ago", "$node-warn")
 
 
 def serve_lines(
@@ -55,26 +50,22 @@ def serve_lines(
 
     `hint`: what can be done when nothing is served, or why it is not known whether something is.
     """
-    lines = _lines(server, generated, prompted, width, height, hint)[: max(height, 0)]
+    match server.phase:
+        case ServerPhase.NONE:
+            lines = _nothing(server.detail, hint, width, height)
+        case ServerPhase.UNKNOWN:
+            lines = _unknown(server, hint, width)
+        case ServerPhase.LOADING:
+            lines = [_what(server, width), *_loading(server, width)]
+        case ServerPhase.READY:
+            lines = _ready(server, generated, prompted, width, height)
+        case _:
+            causes = folded(server.detail or "see its log: l", width, max(1, height - 1))
+            lines = [_what(server, width), *(Text(line, "$node-lost") for line in causes)]
+    lines = lines[: max(height, 0)]
     for line in lines:
         line.truncate(max(width, 0), overflow="ellipsis")
     return lines
-
-
-def _lines(
-    server: ServerState, generated: Series, prompted: Series, width: int, height: int, hint: str
-) -> list[Text]:
-    if server.phase is ServerPhase.NONE:
-        return _nothing(server.detail, hint, width, height)
-    if server.phase is ServerPhase.UNKNOWN:
-        return _unknown(server, hint, width, height)
-    first = [_what(server, width)]
-    if server.phase is ServerPhase.LOADING:
-        return [*first, *_loading(server, width, height - 1)][:height]
-    if server.phase is not ServerPhase.READY:
-        lines = folded(server.detail or "see its log: l", width, max(1, height - 1))
-        return [*first, *(Text(line, "$node-lost") for line in lines)][:height]
-    return _ready(server, generated, prompted, width, height)[:height]
 
 
 def _ready(server: ServerState, generated: Series, prompted: Series, width: int, height: int) -> list[Text]:
@@ -94,10 +85,10 @@ def _nothing(why: str, hint: str, width: int, height: int) -> list[Text]:
     return [*map(Text, first), *(Text(x, "$muted") for x in rest)]
 
 
-def _unknown(server: ServerState, hint: str, width: int, height: int) -> list[Text]:
+def _unknown(server: ServerState, hint: str, width: int) -> list[Text]:
     last = joined((Text("last known:", "$muted"), styled(server.model, "$muted"))) if server.model else Text()
     lines = folded(server.detail or hint or "not asked yet …", width, 2)
-    return [x for x in (*(Text(t, "$muted") for t in lines), last) if x][:height]
+    return [x for x in (*(Text(t, "$muted") for t in lines), last) if x]
 
 
 def _what(server: ServerState, width: int, rest: Sequence[Text] | None = None) -> Text:
@@ -127,13 +118,13 @@ def _counts(server: ServerState) -> list[Text]:
     return [running, Text(f"waiting {load.waiting}" if load.waiting is not None else "", style)]
 
 
-def _loading(server: ServerState, width: int, height: int) -> list[Text]:
+def _loading(server: ServerState, width: int) -> list[Text]:
     share = server.percent / 100 if server.percent is not None else None
     stage = styled(server.stage or "starting", "$node-warn")
     bar = work_bar(share, min(30, max(8, width // 3))) if share is not None else Text()
     number = Text(percent(share)) if share is not None else Text()
     first = fitting((stage, bar, number, styled(server.detail, "$muted")), width)
-    return [first, _stages(server, width)][: max(height, 0)]
+    return [first, _stages(server, width)]
 
 
 def _stages(server: ServerState, width: int) -> Text:

@@ -13,7 +13,7 @@ from sparkconsole.config.paths import config_folder
 from sparkconsole.fleet.store import NodeState, Reachability, ServerPhase
 from sparkconsole.tui.draw import node_state as of
 from sparkconsole.tui.draw.assessment import Assessment
-from sparkconsole.tui.draw.charts.area import area
+from sparkconsole.tui.draw.charts import area
 from sparkconsole.tui.draw.frame import framed, joined, styled
 from sparkconsole.tui.draw.node_state import DrawContext
 from sparkconsole.tui.keyboard.keys import Key
@@ -21,7 +21,6 @@ from sparkconsole.tui.views.cluster import show
 from sparkconsole.tui.views.cluster import show_table as table
 from sparkconsole.tui.views.cluster.board import Board
 from sparkconsole.tui.views.cluster.log import ClusterLog
-from sparkconsole.tui.views.cluster.show_events import event_lines
 from sparkconsole.tui.views.cluster.show_problems import problem_line, problems
 from sparkconsole.tui.views.cluster.show_server import serve_lines, serve_title
 from sparkconsole.tui.views.node_keys import NODE_KEYS, NodeActions
@@ -41,7 +40,15 @@ class ClusterView(NodeActions):
         Key("node.mark", "space", "mark", "Mark the node: the next action is for all marked nodes."),
         Key("node.mark_all", "a", "all", "Mark all nodes, or none."),
         Key("cluster.layout", "v", "cards/table", "Show cards or a table, for this session."),
-        Key("sort.previous", "comma", "sort", "Sort by the previous column.", display=",", shown=False),
+        Key(
+            "sort.previous",
+            "comma",
+            "sort",
+            "Sort by the previous column.",
+            display=",",
+            shown=False,
+            act="sort_next(-1)",
+        ),
         Key("sort.next", "full_stop", "sort", "Sort by the next column.", display="."),
     )
     DEFAULT_CSS = """
@@ -134,9 +141,13 @@ class ClusterView(NodeActions):
                 getattr(self, f"_draw_{name}")(context)
 
     def _states(self, context: DrawContext) -> tuple[NodeState, ...]:
-        every = tuple(self.console.store.nodes.values())
         needle = self._needle.lower()
-        kept = tuple(s for s in every if needle in _searched(s, context)) if needle else every
+
+        def searched(s: NodeState) -> str:
+            words = (s.name, s.address, of.role(s, context), of.sign(s, context).word, s.reason)
+            return " ".join(words).lower()
+
+        kept = [s for s in self.console.store.nodes.values() if not needle or needle in searched(s)]
         return table.ordered(kept, context, self._sort)
 
     def _pane(self, name: str) -> Lines:
@@ -159,9 +170,8 @@ class ClusterView(NodeActions):
         self._framed("serve", lines, "serve", serve_title(store.server, context.now_s))
 
     def _draw_events(self, context: DrawContext) -> None:
-        height = self._room("events")[1]
-        zone = self.console.local_time().tzinfo
-        self._framed("events", event_lines(self.console.store.events, height - 2, zone), "events")
+        zone, height = self.console.local_time().tzinfo, self._room("events")[1] - 2
+        self._framed("events", show.event_lines(self.console.store.events, height, zone), "events")
 
     def _draw_problem(self, context: DrawContext) -> None:
         store, board, width = self.console.store, self.query_one(Board), self._room("problem")[0]
@@ -178,16 +188,16 @@ class ClusterView(NodeActions):
         self._pane("heat").show([show.heat_line(nodes, self._room("heat")[0])])
 
     def _draw_grid(self, context: DrawContext) -> None:
-        width, _ = self._room("grid")
-        nodes = tuple(self.console.store.nodes.values())
-        self._framed("grid", show.heat_lines(nodes, width - 4), "heat", "GPU%, a cell a node")
+        lines = show.heat_lines(tuple(self.console.store.nodes.values()), self._room("grid")[0] - 4)
+        self._framed("grid", lines, "heat", "GPU%, a cell a node")
 
     def _draw_chart(self, context: DrawContext) -> None:
         """What the rails of the node under the cursor carry."""
         width, height = self._room("chart")
-        history = self.console.store.histories.get(self.query_one(Board).cursor)
+        node = self.query_one(Board).cursor
+        history = self.console.store.histories.get(node)
         lines = area(history.series("rdma_rx") if history else (), width - 4, height - 2, unit="B")
-        title = joined((Text("rdma in", "$title"), styled(self.query_one(Board).cursor, "$muted")))
+        title = joined((Text("rdma in", "$title"), styled(node, "$muted")))
         self._framed("chart", lines, title, Text("5 min, B/s", "$muted"))
 
     def _draw_empty(self, context: DrawContext) -> None:
@@ -258,20 +268,16 @@ class ClusterView(NodeActions):
         """The cursor is seen at once."""
         self.sample()
 
-    def open_node(self, name: str) -> None:
-        """Its page, above this view."""
-        from sparkconsole.tui.views.node.view import NodeView
-
-        self.app.push_screen(NodeView(name))
-
-    def on_board_opened(self, event: Board.Opened) -> None:
+    def on_board_opened(self) -> None:
         """A double click."""
-        self.open_node(event.name)
+        self.action_node_open()
 
     def action_node_open(self) -> None:
-        """`enter`"""
+        """`enter`: its page, above this view."""
+        from sparkconsole.tui.views.node.view import NodeView
+
         if name := self.query_one(Board).cursor:
-            self.open_node(name)
+            self.app.push_screen(NodeView(name))
 
     def action_node_mark(self) -> None:
         """`space`"""
@@ -290,12 +296,8 @@ class ClusterView(NodeActions):
         self._forced = "table" if self._plan.cards else "cards"
         self.sample()
 
-    def action_sort_previous(self) -> None:
-        """`,`"""
-        self.action_sort_next(-1)
-
     def action_sort_next(self, step: int = 1) -> None:
-        """`.`: only columns that are shown."""
+        """`.`, `,`: only columns that are shown."""
         if self.is_idle("sort.next"):
             return
         shown = ("", "name", *(c.name for c in self.query_one(Board).columns if c.order))
@@ -316,8 +318,3 @@ class ClusterView(NodeActions):
         if found == board.cursor:
             self.notify("no other node has a problem", timeout=2)
         board.go_to(found)
-
-
-def _searched(state: NodeState, context: DrawContext) -> str:
-    words = (state.name, state.address, of.role(state, context), of.sign(state, context).word, state.reason)
-    return " ".join(words).lower()

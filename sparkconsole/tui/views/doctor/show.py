@@ -11,8 +11,7 @@ from sparkconsole.model.checks import BY_ID, Finding, Severity, joined_findings
 from sparkconsole.model.work.answer import Answer, Sheet
 from sparkconsole.tui.draw.bars import named, number_heads
 from sparkconsole.tui.draw.columns import Column, TableRow
-from sparkconsole.tui.draw.folding import hung
-from sparkconsole.tui.draw.frame import plain
+from sparkconsole.tui.draw.frame import hung, plain
 from sparkconsole.tui.views.doctor.show_findings import MARK_OF, CheckRow, Mark
 from sparkconsole.tui.views.findings import tally
 

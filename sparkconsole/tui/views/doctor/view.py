@@ -9,7 +9,7 @@ from textual.app import ComposeResult
 from sparkconsole.errors import SparkError
 from sparkconsole.model.checks import BY_ID, Severity
 from sparkconsole.model.work.answer import Answer
-from sparkconsole.tui.draw.folding import error_lines, folded
+from sparkconsole.tui.draw.frame import error_lines, folded
 from sparkconsole.tui.keyboard.keys import Key
 from sparkconsole.tui.view import View
 from sparkconsole.tui.views.doctor import show
@@ -118,8 +118,7 @@ class DoctorView(View):
         rows = sorted(grouped(findings_of(data), nodes, self._ignored), key=lambda row: not row.problems)
         self._rows = {row.check: row for row in rows}
         columns = show.columns(tuple(nodes), max(self.table.size.width - 1, 40))
-        if columns != self.table.columns:
-            self.table.lay_columns(columns)
+        self.table.lay_columns(columns)
         self.table.empty = "" if self._wrong or not self.console.store.nodes else self._loading()
         self.table.show(show.table_row(row, columns) for row in rows)
         self.table.refresh()

@@ -16,8 +16,7 @@ from sparkconsole.model.image.build import RECIPES
 from sparkconsole.model.text.units import hms
 from sparkconsole.model.work.job import JobKind
 from sparkconsole.tui.draw.columns import Column, TableRow
-from sparkconsole.tui.draw.folding import error_lines
-from sparkconsole.tui.draw.frame import plain
+from sparkconsole.tui.draw.frame import error_lines, plain
 from sparkconsole.tui.keyboard.keys import Key
 from sparkconsole.tui.views.form_view import WorkPane
 from sparkconsole.tui.views.images import show_work as show

@@ -18,8 +18,7 @@ from sparkconsole.model.text.units import UNKNOWN, binary_size, byte_rate, hms
 from sparkconsole.model.work.news import Advance, News, Remark
 from sparkconsole.model.work.plan import Plan
 from sparkconsole.tui.draw.bars import work_bar
-from sparkconsole.tui.draw.folding import folded
-from sparkconsole.tui.draw.frame import filled, fitting, joined, plain, styled
+from sparkconsole.tui.draw.frame import filled, fitting, folded, joined, plain, styled
 from sparkconsole.tui.draw.plan import short_command
 from sparkconsole.tui.draw.preview import CommandPreview
 from sparkconsole.tui.views.images.show import MEANINGS, Cell, ImageRow

@@ -164,8 +164,7 @@ class ImagesView(FormView):
         nodes = self.node_states
         names, width = tuple(n.name for n in nodes), self.matrix.size.width - 2
         columns = show.columns(names, max(width, 30))
-        if columns != self.matrix.columns:
-            self.matrix.lay_columns(columns)
+        self.matrix.lay_columns(columns)
         rows = show.image_rows(nodes, self.cluster.image)
         self._rows = {row.tag: row for row in rows}
         headings, wide = show.heads(names, max(width, 30)), columns[4].width or 0

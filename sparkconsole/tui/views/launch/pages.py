@@ -21,7 +21,7 @@ from sparkconsole.model.text.units import hms
 from sparkconsole.model.work.plan import Plan
 from sparkconsole.tui.draw.columns import TableRow
 from sparkconsole.tui.draw.fabric_result import network_note
-from sparkconsole.tui.draw.folding import error_lines
+from sparkconsole.tui.draw.frame import error_lines
 from sparkconsole.tui.views.findings import findings_of
 from sparkconsole.tui.views.form_view import WorkPane
 from sparkconsole.tui.views.images.show import image_rows, legend

@@ -17,8 +17,7 @@ from sparkconsole.model.text.units import UNKNOWN, gib
 from sparkconsole.model.work.plan import Plan, Step
 from sparkconsole.tui.draw.bars import named
 from sparkconsole.tui.draw.columns import Column, TableRow
-from sparkconsole.tui.draw.folding import error_lines, folded
-from sparkconsole.tui.draw.frame import filled, plain, styled
+from sparkconsole.tui.draw.frame import error_lines, filled, folded, plain, styled
 from sparkconsole.tui.draw.plan import short_command
 from sparkconsole.tui.views.launch.show_checks import few
 

@@ -9,8 +9,7 @@ from rich.text import Text
 from sparkconsole.model.checks import Finding, Severity, joined_findings
 from sparkconsole.model.text.alike import groups, whose
 from sparkconsole.tui.draw.fabric_result import SEVERITY_SIGNS
-from sparkconsole.tui.draw.folding import folded
-from sparkconsole.tui.draw.frame import filled, plain
+from sparkconsole.tui.draw.frame import filled, folded, plain
 from sparkconsole.tui.views.findings import tally
 
 

@@ -19,12 +19,13 @@ from sparkconsole.fleet.logs.sources import Source
 from sparkconsole.model.logs.diagnosis import Diagnosis, Ending, Weight, paragraphs, ranked
 from sparkconsole.model.logs.kernel import on_kernel
 from sparkconsole.model.logs.line import Level, LogLine
+from sparkconsole.model.text.printable import printable
+from sparkconsole.model.text.units import UNKNOWN
 from sparkconsole.model.work.answer import Answer
 from sparkconsole.parse.diagnose.explain import examine, explain_line
 from sparkconsole.tui.draw.bars import short_names
 from sparkconsole.tui.keyboard.keys import Key
 from sparkconsole.tui.view import View
-from sparkconsole.tui.views.logs.show import LogsHeading, head_text, tail_text
 from sparkconsole.tui.widgets.log_view import LogView
 from sparkconsole.verbs.logs.sources import KINDS, kept_current, log_sources, speaks_of_nccl
 
@@ -32,47 +33,44 @@ NAME_WIDTH = 8
 RATE_OVER = 20
 """Samples, two seconds, over which lines a second are counted."""
 
-KEYS = (
-    Key("logs.follow", "f", "follow", "Follow the end, or stay where you are."),
-    Key("logs.finding", "x", "finding", "The next line that is known to say something wrong."),
-    Key(
-        "logs.why",
-        "enter",
-        "why",
-        "What the finding means and what to do; without one, of all lines.",
-        display="⏎",
-    ),
-    Key("logs.wrap", "w", "wrap", "Break long lines, or cut them."),
-    Key("logs.source", "right_square_bracket", "source", "The next source.", display="]"),
-    Key(
-        "logs.source.previous",
-        "left_square_bracket",
-        "source",
-        "The source before.",
-        shown=False,
-        display="[",
-    ),
-    Key("logs.nodes", "a", "nodes", "The next node alone, after the last one all of them.", shown=False),
-    Key("logs.search", "s", "search", "Search; n and p go from match to match."),
-    Key("logs.next", "n", "match", "The next match.", shown=False),
-    Key("logs.previous", "p", "match", "The match before.", shown=False),
-    Key("logs.error", "e", "error", "The next line that is an error."),
-    Key("logs.time", "t", "time", "Show or hide the time of each line."),
-    Key("logs.mark", "m", "mark", "Draw a line under the newest line."),
-    Key("logs.more", "minus", "level", "Show lower levels too.", shown=False, display="-"),
-    Key("logs.less", "plus", "level", "Hide the lowest level that is shown.", shown=False, display="+"),
-    Key("logs.copy", "c", "copy", "Copy what is shown, all of it.", shown=False),
-    Key("logs.save", "ctrl+s", "save", "Save what is shown to a file."),
-    Key("logs.end", "G", "end", "Go to the newest line.", shown=False, display="G"),
-    Key("logs.home", "g", "begin", "Go to the oldest line.", shown=False),
-)
-
 
 class LogsView(View):
     """`show_nodes` and `show_source` are how other views come here."""
 
     NAME = "logs"
-    KEYS = KEYS
+    KEYS = (
+        Key("logs.follow", "f", "follow", "Follow the end, or stay where you are."),
+        Key("logs.finding", "x", "finding", "The next line that is known to say something wrong."),
+        Key(
+            "logs.why", "enter", "why", "What the finding means and what to do; without one, of all lines.",
+            display="⏎",
+        ),
+        Key("logs.wrap", "w", "wrap", "Break long lines, or cut them.", act="logs_turn('wrap')"),
+        Key("logs.source", "right_square_bracket", "source", "The next source.", display="]"),
+        Key(
+            "logs.source.previous", "left_square_bracket", "source", "The source before.",
+            shown=False, display="[", act="logs_source(-1)",
+        ),
+        Key("logs.nodes", "a", "nodes", "The next node alone, after the last one all of them.", shown=False),
+        Key("logs.search", "s", "search", "Search; n and p go from match to match."),
+        Key("logs.next", "n", "match", "The next match.", shown=False, act="logs_match(1)"),
+        Key("logs.previous", "p", "match", "The match before.", shown=False, act="logs_match(-1)"),
+        Key("logs.error", "e", "error", "The next line that is an error."),
+        Key("logs.time", "t", "time", "Show or hide the time of each line.", act="logs_turn('times')"),
+        Key("logs.mark", "m", "mark", "Draw a line under the newest line."),
+        Key(
+            "logs.more", "minus", "level", "Show lower levels too.",
+            shown=False, display="-", act="logs_level(-1)",
+        ),
+        Key(
+            "logs.less", "plus", "level", "Hide the lowest level that is shown.",
+            shown=False, display="+", act="logs_level(1)",
+        ),
+        Key("logs.copy", "c", "copy", "Copy what is shown, all of it.", shown=False),
+        Key("logs.save", "ctrl+s", "save", "Save what is shown to a file."),
+        Key("logs.end", "G", "end", "Go to the newest line.", shown=False, display="G"),
+        Key("logs.home", "g", "begin", "Go to the oldest line.", shown=False),
+    )  # fmt: skip
     DEFAULT_CSS = """
     LogsView .line { height: 1; color: $text-muted; padding: 0 1; text-wrap: nowrap; }
     """
@@ -82,8 +80,6 @@ class LogsView(View):
         self.nodes: tuple[str, ...] = ()
         """Only these; empty: all."""
         self.source = "all"
-        self._ring: LineRing[LogLine] = LineRing()
-        self._feed: Feed | None = None
         self._totals: deque[int] = deque(maxlen=RATE_OVER)
         self._matches: int | None = None
         self._filter, self._searching = "", False
@@ -91,7 +87,7 @@ class LogsView(View):
     def compose_body(self) -> ComposeResult:
         """What is read, the lines, and how they are shown."""
         yield Static(id="logs-head", classes="line", markup=False)
-        lines = LogView(self._ring, id="log")
+        lines = LogView(LineRing(), id="log")
         lines.judge = finding_in
         yield lines
         yield Static(id="logs-tail", classes="line", markup=False)
@@ -110,25 +106,17 @@ class LogsView(View):
 
     async def on_screen_suspend(self) -> None:
         """Nobody looks: nothing is read."""
-        await self._rest()
-
-    async def on_unmount(self) -> None:
-        """Nothing is left running."""
-        await self._rest()
-
-    async def _rest(self) -> None:
-        if self._feed is not None:
-            await self._feed.rest()
+        await self.log_view.rest()
 
     def _read(self) -> None:
         """Begins to read, or goes on; without a session yet, at one of the next samples."""
-        session = self.console.session
+        session, view = self.console.session, self.log_view
         if session is None or self.app.screen is not self:
             return
-        if self._feed is None:
+        if view.feed is None:
             keep = speaks_of_nccl if self.source == "nccl" else None
-            self._feed = Feed(session.fleet, kept_current(session, self._sources), ring=self._ring, keep=keep)
-        self._feed.begin()
+            view.feed = Feed(session.fleet, kept_current(session, self._sources), ring=view.ring, keep=keep)
+        view.feed.begin()
 
     def _sources(self) -> list[Source]:
         session = self.console.session
@@ -139,10 +127,10 @@ class LogsView(View):
 
     async def _again(self) -> None:
         """Another source: a new log in the same place."""
-        await self._rest()
-        self._ring, self._feed = LineRing(), None
+        await self.log_view.rest()
+        self.log_view.feed = None
         self._totals.clear()
-        self.log_view.show_ring(self._ring)
+        self.log_view.show_ring(LineRing())
         self._read()
         self.sample()
 
@@ -156,35 +144,35 @@ class LogsView(View):
     def sample(self) -> None:
         """The two lines above and below."""
         self._read()
-        standing = self._standing()
-        self.query_one("#logs-head", Static).update(head_text(standing))
-        self.query_one("#logs-tail", Static).update(tail_text(standing))
+        self.query_one("#logs-head", Static).update(printable(self._head()))
+        self.query_one("#logs-tail", Static).update(printable(self._tail()))
 
     def sample_logs(self) -> None:
         """New lines."""
         view = self.log_view
         nodes = tuple(self.console.store.nodes)
         view.names = dict(zip(nodes, short_names(nodes, NAME_WIDTH), strict=True))
-        self._totals.append(self._ring.total)
+        self._totals.append(view.ring.total)
         view.sample()
 
-    def _standing(self) -> LogsHeading:
+    def _head(self) -> str:
+        """`source ◂ serve ▸   nodes all   level ≥ info   lines 9 981/10 000   12/s`."""
         view, counted = self.log_view, self._totals
-        seconds = max(len(counted) - 1, 1) / 10
-        return LogsHeading(
-            source=self.source,
-            nodes=self.nodes,
-            least=view.least,
-            kept=len(self._ring),
-            capacity=self._ring.capacity,
-            per_s=(counted[-1] - counted[0]) / seconds if counted else 0.0,
-            follow=view.follow,
-            wrap=view.wrap,
-            times=view.times,
-            filter=self._filter,
-            matches=self._matches,
-            sources=len(self._sources()),
-        )
+        least = "all" if view.least is Level.DEBUG else f"≥ {view.least.name.lower()}"
+        what = f"source ◂ {self.source} ▸   nodes {', '.join(self.nodes) or 'all'}   level {least}"
+        if not self._sources():
+            return f"{what}   nothing to read: no such log here"
+        per_s = (counted[-1] - counted[0]) / max(len(counted) - 1, 1) * 10 if counted else 0.0
+        lines = f"{len(view.ring):,}/{view.ring.capacity:,}".replace(",", " ")
+        return f"{what}   lines {lines}   {per_s:.0f}/s"
+
+    def _tail(self) -> str:
+        """`▼ following   wrap off   time on   filter: none   matches –`."""
+        view, turned = self.log_view, ("off", "on")
+        follow = "▼ following" if view.follow else "‖ staying"
+        matches = UNKNOWN if self._matches is None else self._matches
+        shown = f"wrap {turned[view.wrap]}   time {turned[view.times]}   filter: {self._filter or 'none'}"
+        return f"{follow}   {shown}   matches {matches}"
 
     @on(LogView.Moved)
     def _moved(self) -> None:
@@ -246,24 +234,15 @@ class LogsView(View):
             self.log_view.to_end()
         self.sample()
 
-    def action_logs_wrap(self) -> None:
-        """`w`"""
-        self.log_view.wrap = not self.log_view.wrap
-        self.sample()
-
-    def action_logs_time(self) -> None:
-        """`t`"""
-        self.log_view.times = not self.log_view.times
+    def action_logs_turn(self, what: str) -> None:
+        """`w`, `t`: on, or off again."""
+        setattr(self.log_view, what, not getattr(self.log_view, what))
         self.sample()
 
     async def action_logs_source(self, step: int = 1) -> None:
-        """`]`"""
+        """`]`, `[`"""
         self.source = KINDS[(KINDS.index(self.source) + step) % len(KINDS)]
         await self._again()
-
-    async def action_logs_source_previous(self) -> None:
-        """`[`"""
-        await self.action_logs_source(-1)
 
     async def action_logs_nodes(self) -> None:
         """`a`"""
@@ -272,13 +251,9 @@ class LogsView(View):
         self.nodes = every[(at + 1) % len(every)]
         await self._again()
 
-    def action_logs_next(self) -> None:
-        """`n`"""
-        self._go(self.log_view.next_match(1), "no match; s searches")
-
-    def action_logs_previous(self) -> None:
-        """`p`"""
-        self._go(self.log_view.next_match(-1), "no match; s searches")
+    def action_logs_match(self, step: int) -> None:
+        """`n`, `p`"""
+        self._go(self.log_view.next_match(step), "no match; s searches")
 
     def action_logs_error(self) -> None:
         """`e`"""
@@ -306,14 +281,9 @@ class LogsView(View):
         """`m`"""
         self._go(self.log_view.mark(f"mark {self.console.local_time():%H:%M:%S}"), "no line here to mark")
 
-    def action_logs_more(self) -> None:
-        """`-`"""
-        self.log_view.least = Level(max(self.log_view.least - 1, Level.DEBUG))
-        self.sample()
-
-    def action_logs_less(self) -> None:
-        """`+`"""
-        self.log_view.least = Level(min(self.log_view.least + 1, Level.ERROR))
+    def action_logs_level(self, step: int) -> None:
+        """`-`, `+`"""
+        self.log_view.least = Level(min(max(self.log_view.least + step, Level.DEBUG), Level.ERROR))
         self.sample()
 
     def action_logs_copy(self) -> None:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rich.text import Text
 
 from sparkconsole.fleet.store import NodeState, Reachability
 from sparkconsole.model.text.units import age, byte_rate, gib
 from sparkconsole.tui.draw import node_state as of
-from sparkconsole.tui.draw.charts.area import area
+from sparkconsole.tui.draw.charts import area
 from sparkconsole.tui.draw.frame import beside, folded, framed, plain, styled
 from sparkconsole.tui.draw.node_state import DrawContext
-from sparkconsole.tui.views.cluster.show_card import card_lines
 from sparkconsole.tui.views.node import show_parts as parts
 
 NARROW, WIDE = 76, 140
@@ -40,9 +39,11 @@ def page(state: NodeState, context: DrawContext, width: int, height: int) -> lis
 
 def _rows(state: NodeState, context: DrawContext, width: int) -> list[list[NodePanel]]:
     node, links = _node(state, context), _links(state, context)
-    held, boxes = _processes(state), _containers(state, context)
-    charts, nccl, versions = _charts(state, context), _nccl(state), _versions(state, context)
-    wrong = _troubles(state, context)
+    held, boxes = _processes(state), _cut("containers", parts.container_lines(state, context), 4, 9)
+    versions = NodePanel("versions and images", lambda w, h: parts.version_lines(state, context, w), 6)
+    charts, nccl = _charts(state, context), _nccl(state)
+    found = [styled(f"! {t}", "$node-warn") for t in of.troubles(state, context)]
+    wrong = [_cut("problems", found, 3, 6)] if found else []
     if width >= WIDE:
         return [[node, links, held], charts, [nccl, boxes], [versions, *wrong]]
     if width >= NARROW:
@@ -58,9 +59,8 @@ def _stretched(rows: Sequence[Sequence[NodePanel]], spare: int) -> list[list[Nod
     made = [list(row) for row in rows]
     for place, i in enumerate(growing):
         more = spare // len(growing) + (place < spare % len(growing)) if spare > 0 else 0
-        made[i] = [
-            NodePanel(p.title, p.lines, max(x.height for x in rows[i]) + more, p.right) for p in rows[i]
-        ]
+        height = max(panel.height for panel in rows[i]) + more
+        made[i] = [replace(panel, height=height) for panel in rows[i]]
     return made
 
 
@@ -84,7 +84,7 @@ def _banner(state: NodeState, context: DrawContext, width: int) -> list[list[Nod
         old = f" · what follows is from {age(of.age_s(state, context))} ago" if state.reading else ""
         title = f"✖ lost{old}"
         return [[NodePanel(title, lambda w, h: lines, len(lines) + 2)]]
-    lines = card_lines(state, context, width - 4, 2)
+    lines = of.waiting_lines(state, context)
     title = "○ connecting" if state.reach is Reachability.CONNECTING else "○ no reading yet"
     return [[NodePanel(title, lambda w, h: lines, 4)]]
 
@@ -97,7 +97,7 @@ def _lost(state: NodeState, context: DrawContext, width: int) -> list[Text]:
 
 def _node(state: NodeState, context: DrawContext) -> NodePanel:
     sign = of.sign(state, context)
-    lines = parts.standing(state, context)
+    lines = parts.overview(state, context)
     title = f"{sign.glyph} {state.name} · {of.role(state, context)}"
     stale = f"{age(of.age_s(state, context))} old" if of.is_stale(state, context) else ""
     return NodePanel(title, lambda w, h: lines, 11, right=stale)
@@ -110,7 +110,7 @@ def _links(state: NodeState, context: DrawContext) -> NodePanel:
 
 
 def _processes(state: NodeState) -> NodePanel:
-    total = state.reading.gpu_used if state.reading else 0
+    total = of.now(state).gpu_used
     right = f"{gib(total)} GiB" if total else ""
     lines = parts.process_lines(state)
     return NodePanel(
@@ -118,13 +118,15 @@ def _processes(state: NodeState) -> NodePanel:
     )
 
 
-def _containers(state: NodeState, context: DrawContext) -> NodePanel:
-    lines = parts.container_lines(state, context)
-    return NodePanel("containers", lambda w, h: parts.cut(lines, h), min(9, max(4, len(lines) + 2)))
+def _cut(title: str, lines: Sequence[Text], least: int, most: int) -> NodePanel:
+    """As high as its lines, within limits; what does not fit is counted."""
 
+    def shown(width: int, height: int) -> list[Text]:
+        if len(lines) <= height:
+            return list(lines)
+        return [*lines[: height - 1], Text(f"and {len(lines) - height + 1} more", "$muted")]
 
-def _versions(state: NodeState, context: DrawContext) -> NodePanel:
-    return NodePanel("versions and images", lambda w, h: parts.version_lines(state, context, w), 6)
+    return NodePanel(title, shown, min(most, max(least, len(lines) + 2)))
 
 
 def _nccl(state: NodeState) -> NodePanel:
@@ -134,34 +136,23 @@ def _nccl(state: NodeState) -> NodePanel:
     return NodePanel("nccl", lambda w, h: lines[-h:], 6, right=plain(state.nccl))
 
 
-def _troubles(state: NodeState, context: DrawContext) -> list[NodePanel]:
-    lines = [styled(f"! {t}", "$node-warn") for t in of.troubles(state, context)]
-    return [NodePanel("problems", lambda w, h: parts.cut(lines, h), min(6, len(lines) + 2))] if lines else []
-
-
 def _charts(state: NodeState, context: DrawContext) -> list[NodePanel]:
-    history = context.histories.get(state.name)
-    now = state.reading
+    memory = of.now(state).memory
 
     def chart(title: str, series: str, right: str, colour: int, high: float | None, unit: str) -> NodePanel:
-        values = history.series(series) if history else ()
+        values = of.series(state, context, series)
         style = f"$chart-{colour}"
         draw = lambda w, h: area(values, w, h, high=high, unit=unit, style=style)  # noqa: E731
         return NodePanel(title, draw, 5, right=right)
 
     gpu = of.gpu(state)
-    used = f"{gib(now.memory.used)}/{gib(now.memory.total)} GiB" if now and now.memory else ""
+    used = f"{gib(memory.used)}/{gib(memory.total)} GiB" if memory else ""
     busy = of.number("{:.0f} %", gpu.utilisation if gpu else None)
     power = of.number("{:.0f} W", gpu.power_w if gpu else None)
-    flow = byte_rate(of.rates(state, context)[0]) if now else ""
+    flow = byte_rate(of.rates(state, context)[0]) if state.reading else ""
     return [
         chart("gpu", "gpu", busy, 1, 100.0, "%"),
         chart("memory", "memory", used, 2, 100.0, "%"),
         chart("rdma in", "rdma_rx", flow, 3, None, ""),
         chart("power", "power", power, 4, None, "W"),
     ]
-
-
-def crumb(state: NodeState | None, name: str) -> str:
-    """` › spark-02`."""
-    return f" › {plain(state.name if state else name)}"

@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from rich.text import Text
 
 from sparkconsole.fleet.store import NodeState
 from sparkconsole.model.docker import Container, ImageIdentity
 from sparkconsole.model.fabric.links import Hca, Netdev
-from sparkconsole.model.telemetry import Bus, LinkTraffic
+from sparkconsole.model.facts import Memory
+from sparkconsole.model.telemetry import LinkTraffic, Reading
 from sparkconsole.model.text.units import UNKNOWN, age, binary_size, gib, gigabyte_rate, percent, used_of
 from sparkconsole.tui.draw import node_state as of
 from sparkconsole.tui.draw.bars import fitted
 from sparkconsole.tui.draw.frame import fitting, joined, joined_cells, plain, styled
 from sparkconsole.tui.draw.node_state import DrawContext
-from sparkconsole.tui.views.cluster.show_card import flow_marks, link_word
 
 LABEL = 6
 NOT_SEEN = "not read yet"
-
-
-def cut(lines: Sequence[Text], height: int) -> list[Text]:
-    """What does not fit is counted."""
-    if len(lines) <= height:
-        return list(lines)
-    return [*lines[: height - 1], Text(f"and {len(lines) - height + 1} more", "$muted")]
 
 
 def labelled(label: str, *values: Text | str) -> Text:
@@ -33,27 +26,26 @@ def labelled(label: str, *values: Text | str) -> Text:
     return joined_cells((Text(label.ljust(LABEL), "$muted"), joined(values)), 1)
 
 
-def standing(state: NodeState, context: DrawContext) -> list[Text]:
+def overview(state: NodeState, context: DrawContext) -> list[Text]:
     """Host, load, GPU, memory, disk, Ray, image, container."""
     image, hostname = of.image_word(state, context), state.look.facts.hostname if state.look else ""
+    now, memory = of.now(state), of.now(state).memory
+    free = state.look.facts.free.get("docker") if state.look and now.disk_free is None else now.disk_free
+    held = used_of(memory.used, memory.total) if memory else UNKNOWN
+    cached = Text(f"cache {gib(now.cached)} GiB" if now.cached is not None else "", "$muted")
     return [
         labelled("host", styled(state.address), styled(hostname if hostname != state.name else "", "$muted")),
-        labelled("up", *_activity(state)),
+        labelled(
+            "up", age(now.uptime_s), of.number("load {:.1f}", now.load), of.number("cpu {:.0f} %", now.cpu)
+        ),
         labelled("gpu", *_gpu(state)),
-        labelled("mem", *_memory(state)),
-        labelled("swap", _swap(state), _cached(state), _waits(state)),
-        labelled("disk", f"{binary_size(_free(state))} free"),
+        labelled("mem", held, of.number("waits {:.1f} %", now.pressure)),
+        labelled("swap", _swap(memory), cached, _waits(now)),
+        labelled("disk", f"{binary_size(free)} free"),
         labelled("ray", of.ray_word(state), Text("head" if state.head else "", "$head-mark")),
         labelled("image", styled(context.image), Text(image, "$node-warn" if image == "none" else "")),
         labelled("cntr", of.container_word(state, context)),
     ]
-
-
-def _activity(state: NodeState) -> tuple[str, ...]:
-    now = state.reading
-    if now is None:
-        return (UNKNOWN,)
-    return age(now.uptime_s), of.number("load {:.1f}", now.load), of.number("cpu {:.0f} %", now.cpu)
 
 
 def _gpu(state: NodeState) -> tuple[Text | str, ...]:
@@ -69,21 +61,7 @@ def _gpu(state: NodeState) -> tuple[Text | str, ...]:
     )  # fmt: skip
 
 
-def _memory(state: NodeState) -> tuple[str, ...]:
-    memory = state.reading.memory if state.reading else None
-    if memory is None or state.reading is None:
-        return (UNKNOWN,)
-    return used_of(memory.used, memory.total), of.number("waits {:.1f} %", state.reading.pressure)
-
-
-def _free(state: NodeState) -> int | None:
-    if state.reading and state.reading.disk_free is not None:
-        return state.reading.disk_free
-    return state.look.facts.free.get("docker") if state.look else None
-
-
-def _swap(state: NodeState) -> Text:
-    memory = state.reading.memory if state.reading else None
+def _swap(memory: Memory | None) -> Text:
     if memory is None:
         return Text(UNKNOWN, "$muted")
     used = memory.swap_total - memory.swap_free
@@ -91,15 +69,10 @@ def _swap(state: NodeState) -> Text:
     return Text(text, "" if used else "$muted")
 
 
-def _cached(state: NodeState) -> Text:
-    cached = state.reading.cached if state.reading else None
-    return Text(f"cache {gib(cached)} GiB" if cached is not None else "", "$muted")
-
-
-def _waits(state: NodeState) -> Text:
+def _waits(now: Reading) -> Text:
     """What waits for the disk and for a core, where that is much."""
-    values = state.reading.pressures if state.reading else {}
-    much = [f"{what} waits {values[key]:.0f} %" for what, key in WAITS if values.get(key, 0.0) >= of.PRESSED]
+    values = {what: now.pressures.get(key, 0.0) for what, key in WAITS}
+    much = [f"{what} waits {value:.0f} %" for what, value in values.items() if value >= of.PRESSED]
     return Text("  ".join(much), "$node-warn")
 
 
@@ -114,14 +87,7 @@ def fabric_lines(state: NodeState, context: DrawContext, width: int) -> list[Tex
     if state.look is None:
         return [Text(NOT_SEEN, "$muted")]
     used = of.rail_names(state, context)
-    flows = state.reading.rails if state.reading else {}
-    slow = {name: f"PCIe {bus}" for name, bus in _buses(state).items() if bus.narrow}
-    lines = [
-        _device(
-            h, where, flows.get(h.device, LinkTraffic(h.up)), h.device in used, width, slow.get(h.device, "")
-        )
-        for h, where in paired(found.hcas, used)
-    ]
+    lines = [_device(h, corner, state, h.device in used, width) for h, corner in paired(found.hcas, used)]
     chosen = of.network(state, context)
     mine = chosen.eth_if if chosen else ""
     nets = sorted(found.netdevs, key=lambda n: (n.name != mine, not n.up, n.name))
@@ -139,26 +105,24 @@ def paired(hcas: Sequence[Hca], used: Sequence[str]) -> list[tuple[Hca, str]]:
     return [pair for cage in zip(order, corners, strict=True) for pair in zip(*cage, strict=True)]
 
 
-def _buses(state: NodeState) -> Mapping[str, Bus]:
-    return state.reading.buses if state.reading else {}
-
-
-def _device(hca: Hca, corner: str, flow: LinkTraffic, used: bool, width: int, bus: str) -> Text:
+def _device(hca: Hca, corner: str, state: NodeState, used: bool, width: int) -> Text:
+    last = of.now(state)
+    flow, bus = last.rails.get(hca.device, LinkTraffic(hca.up)), last.buses.get(hca.device)
     up = flow.up if flow.up is not None else hca.up
     idle = not used and not up
     rates = f"{gigabyte_rate(flow.rx_per_s):>4} / {gigabyte_rate(flow.tx_per_s)}" if up else ""
     cells = (
         Text(corner, "$muted"),
         Text(fitted(plain(hca.device), 13), "" if used else "$muted"),
-        Text("down", "$muted") if idle else link_word(up),
+        Text("down", "$muted") if idle else of.link_word(up),
         Text(rates),
     )
     gid = f"gid {hca.gid_index}" if hca.gid_index is not None else ""
     errors = Text(f"{flow.errors} errors" if flow.errors else "", "$node-warn")
     more = (
         errors,
-        *flow_marks(flow),
-        Text(bus, "$node-warn"),
+        *of.flow_marks(flow),
+        Text(f"PCIe {bus}" if bus and bus.narrow else "", "$node-warn"),
         styled(hca.rate if up else hca.phys_state, "$muted"),
         Text(gid, "$muted"),
     )
@@ -166,7 +130,7 @@ def _device(hca: Hca, corner: str, flow: LinkTraffic, used: bool, width: int, bu
 
 
 def _interface(net: Netdev, state: NodeState, used: bool, width: int) -> Text:
-    flow = state.reading.nets.get(net.name, LinkTraffic()) if state.reading else LinkTraffic()
+    flow = of.now(state).nets.get(net.name, LinkTraffic())
     up = flow.up if flow.up is not None else net.up
     address = net.addresses[0].partition("/")[0] if net.addresses else ""
     speed = f"{net.speed_mbit / 1000:g}G" if net.speed_mbit and net.speed_mbit > 0 and up else ""
@@ -174,7 +138,7 @@ def _interface(net: Netdev, state: NodeState, used: bool, width: int) -> Text:
     first = joined_cells((Text("▸" if used else " ", "$key"), name), 1)
     lines = (
         styled(address, "" if used else "$muted"),
-        link_word(up) if up is False or not address else Text(),
+        of.link_word(up) if up is False or not address else Text(),
         Text(f"mtu {net.mtu}" if net.mtu else "", "$muted"),
         Text(speed, "$muted"),
         Text(f"{flow.errors} errors" if flow.errors else "", "$node-warn"),
@@ -192,9 +156,8 @@ def process_lines(state: NodeState) -> list[Text]:
     if state.reading.gpu_error and not state.reading.gpus:
         return [styled(state.reading.gpu_error, "$node-warn")]
     held = sorted(state.reading.gpu_processes, key=lambda p: -(p.used or 0))
-    names = [styled(p.name.rpartition("/")[2] or p.name) for p in held]
-    sizes = [(f"{gib(p.used):>6} GiB", Text(f"{p.pid:>7}", "$muted")) for p in held]
-    lines = [joined((*size, name)) for size, name in zip(sizes, names, strict=True)]
+    names = [(p, styled(p.name.rpartition("/")[2] or p.name)) for p in held]
+    lines = [joined((f"{gib(p.used):>6} GiB", Text(f"{p.pid:>7}", "$muted"), name)) for p, name in names]
     return lines or [Text("no process", "$muted")]
 
 

@@ -13,8 +13,9 @@ from sparkconsole.fleet.store import NodeState, Reachability
 from sparkconsole.tui.draw import node_state as of
 from sparkconsole.tui.draw.assessment import Assessment
 from sparkconsole.tui.draw.fabric_result import node_gate
+from sparkconsole.tui.draw.frame import plain
 from sparkconsole.tui.keyboard.keys import Key
-from sparkconsole.tui.views.node.show_page import crumb, page
+from sparkconsole.tui.views.node.show_page import page
 from sparkconsole.tui.views.node_keys import NODE_KEYS, NodeActions
 from sparkconsole.tui.widgets.lines import Lines
 from sparkconsole.verbs.fabric.test import history_of
@@ -38,7 +39,14 @@ class NodeView(NodeActions):
     TAB = "cluster"
     KEYS = (
         *NODE_KEYS,
-        Key("node.previous", "left_square_bracket", "node", "Show the previous node.", display="["),
+        Key(
+            "node.previous",
+            "left_square_bracket",
+            "node",
+            "Show the previous node.",
+            display="[",
+            act="node_next(-1)",
+        ),
         Key("node.next", "right_square_bracket", "node", "Show the next node.", display="]"),
     )
 
@@ -55,7 +63,7 @@ class NodeView(NodeActions):
 
     def crumb(self) -> str:
         """` › spark-02`"""
-        return crumb(self.state, self._shown)
+        return f" › {plain(self.state.name if self.state else self._shown)}"
 
     @property
     def state(self) -> NodeState | None:
@@ -96,15 +104,8 @@ class NodeView(NodeActions):
         kept = self._history.glance(session.cluster.name)
         return {self.state.name: node_gate(kept, self.state.name)}
 
-    def action_node_next(self) -> None:
-        """`]`"""
-        self._go(1)
-
-    def action_node_previous(self) -> None:
-        """`[`"""
-        self._go(-1)
-
-    def _go(self, step: int) -> None:
+    def action_node_next(self, step: int = 1) -> None:
+        """`]`, `[`"""
         names = tuple(self.console.store.nodes)
         if self.state is None or len(names) < 2:
             return

@@ -1,4 +1,5 @@
-"""The page of one run: how it stands, its plan with the exact commands, its output, its result."""
+"""The page of one run: how it stands, its plan with the exact commands, its output, its result. And what can
+be done with runs, here and in their list."""
 
 from __future__ import annotations
 
@@ -10,6 +11,7 @@ from textual import work
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 
+from sparkconsole.errors import SparkError
 from sparkconsole.fleet.journal_list import RunList
 from sparkconsole.fleet.logs.ring import LineRing
 from sparkconsole.model.logs.diagnosis import Diagnosis, LineKind
@@ -17,17 +19,84 @@ from sparkconsole.model.logs.diagnosis import paragraphs as say
 from sparkconsole.model.logs.line import log_line
 from sparkconsole.model.text.printable import printable
 from sparkconsole.model.work.job import Run, RunState
+from sparkconsole.model.work.plan import Plan
 from sparkconsole.model.work.run_line import RunLine, run_line
 from sparkconsole.parse.diagnose.explain import explain
 from sparkconsole.tui.keyboard.keys import Key
+from sparkconsole.tui.view import View
 from sparkconsole.tui.views.runs import show
-from sparkconsole.tui.views.runs.actions import RUN_KEYS, RunActions
 from sparkconsole.tui.widgets.log_view import LogView
 from sparkconsole.tui.widgets.panel import Panel
 from sparkconsole.tui.widgets.styled_text import StyledText
 from sparkconsole.tui.work import Task, job_ends
 
 GONE = "This run cannot be read.  esc goes back."
+
+
+RUN_KEYS = (
+    Key("runs.export", "y", "script", "Copy a script that does it again."),
+    Key("runs.stop", "X", "stop…", changes=True),
+    Key("runs.again", "E", "again…", changes=True),
+    Key("runs.attach", "a", "attach"),
+)
+
+
+class RunActions(View):
+    """A view that says which runs are meant."""
+
+    def chosen_runs(self) -> tuple[str, ...]:
+        """Ids in the journal: the marked ones, else the one under the cursor."""
+        return ()
+
+    def chosen_task(self) -> Task | None:
+        """The work of this session under the cursor."""
+        return None
+
+    def _one(self) -> str:
+        """The run that is meant; empty, and said, when there is none or more than one."""
+        found = self.chosen_runs()
+        if len(found) == 1:
+            return found[0]
+        self.notify("that works with one run at a time" if found else "there is no run here", timeout=4)
+        return ""
+
+    def action_runs_stop(self) -> None:
+        """`X`: a stream, and what leaves nothing running, is just let go of."""
+        task = self.chosen_task()
+        leaves_jobs = task and task.run and task.run.jobs
+        if task is not None and task.running and not leaves_jobs and self.console.work is not None:
+            self.console.work.cancel(task)
+        elif name := self._one():
+            self.console.say(("runs", "stop", name))
+
+    def action_runs_again(self) -> None:
+        """`E`"""
+        if name := self._one():
+            self.console.say(("runs", "again", name))
+
+    def action_runs_attach(self) -> None:
+        """`a`"""
+        if name := self._one():
+            self.console.say(("runs", "attach", name))
+
+    def action_runs_export(self) -> None:
+        """`y`"""
+        if names := self.chosen_runs():
+            self._copy_script(names)
+        else:
+            self.notify("there is no run here", timeout=4)
+
+    @work(group="export", exclusive=True, exit_on_error=False)
+    async def _copy_script(self, names: tuple[str, ...]) -> None:
+        if self.console.work is None:
+            return
+        try:
+            answer = await self.console.work.answer(("runs", "export", *names))
+        except SparkError as error:
+            self.warn(f"{error.cause} — {error.hint}")
+            return
+        count = len(answer.data["runs"])
+        self.to_clipboard(str(answer.data["script"]), f"a script of {count} run{'s' * (count != 1)}")
 
 
 class RunView(RunActions):
@@ -119,22 +188,15 @@ class RunView(RunActions):
             return
         panel.head(*show.heading(line, self.console.local_time()))
         task, run = self._own_task, self._run
-        plan = (task.plan if task else None) or (show.plan_of(run) if run else None)
-        marks = task.steps if task else show.marks_of(plan, self._lines) if plan else {}
+        plan = (task and task.plan) or (show.plan_of(run) if run else Plan(""))
+        marks = task.steps if task else show.marks_of(plan, self._lines)
         marks = job_ends(marks, done=line.state is RunState.DONE)
         parts = task.answer.parts if task and task.answer else ()
         outcome = run.outcome if run else {}
         width = max(20, panel.size.width - 2)
-        if plan is not None:
-            why = tuple(say(self._found)) if line.state is RunState.FAILED and self._found else ()
-            lines = show.page(
-                line, plan, marks, outcome, whole=self._whole, parts=parts, width=width, why=why
-            )
-            pane.show(lines)
-        else:
-            pane.show(show.brief(line, width))
-        kept = "" if len(self._ring) else "nothing was printed"
-        self.query_one("#output", Panel).head("output", kept)
+        why = tuple(say(self._found)) if line.state is RunState.FAILED and self._found else ()
+        pane.show(show.page(line, plan, marks, outcome, parts, why, width, whole=self._whole))
+        self.query_one("#output", Panel).head("output", "" if len(self._ring) else "nothing was printed")
 
     # --- keys
 

@@ -20,8 +20,7 @@ from sparkconsole.model.work.run_difference import leaves
 from sparkconsole.model.work.run_line import RunLine, gist
 from sparkconsole.tui.draw.bars import number_heads
 from sparkconsole.tui.draw.columns import Column, TableRow
-from sparkconsole.tui.draw.folding import folded
-from sparkconsole.tui.draw.frame import plain
+from sparkconsole.tui.draw.frame import folded, plain
 from sparkconsole.tui.draw.plan import plan_text
 from sparkconsole.tui.draw.sheet import sheet_lines
 from sparkconsole.tui.line.complete import verb_of
@@ -124,8 +123,7 @@ def where(nodes: Sequence[str], names: Sequence[str]) -> str:
 def of_task(task: Task, number: int, now: datetime) -> RunLine:
     """This session's work, which the journal may not have (a stream)."""
     ended = now if task.ended_s is None else now - timedelta(seconds=task.clock.monotonic() - task.ended_s)
-    latest = task.latest()
-    progress = advance_word(latest) if latest else ""
+    progress = advance_word(task.latest) if task.latest else ""
     return RunLine(
         id=task.run_id or f"task-{number}",
         words=task.words,
@@ -134,7 +132,7 @@ def of_task(task: Task, number: int, now: datetime) -> RunLine:
         ended=None if task.running else ended,
         title=task.plan.title if task.plan else "",
         nodes=task.plan.nodes() if task.plan else (),
-        jobs=len(run.jobs) if (run := task.session.run if task.session else None) else 0,
+        jobs=len(task.run.jobs) if task.run else 0,
         steps=len(task.plan.steps) if task.plan else 0,
         cause=task_cause(task.error),
         hint=task.error.hint if task.error else "",
@@ -174,21 +172,14 @@ def brief(line: RunLine, width: int) -> list[Text]:
     if line.state is RunState.DONE:
         lines += _hung("✔ ", "$node-up", line.gist or "done", width)
     nodes = f"{len(line.nodes)} nodes: {', '.join(map(plain, line.nodes[:6]))}" if len(line.nodes) > 1 else ""
-    about = (
-        nodes,
-        f"{line.steps} steps" if line.steps > 1 else "",
-        line.cluster and f"cluster {line.cluster}",
-    )
-    lines += _hung("  ", "", " · ".join(part for part in about if part), width, "$muted")
-    return lines
+    steps = f"{line.steps} steps" if line.steps > 1 else ""
+    about = filter(None, (nodes, steps, line.cluster and f"cluster {line.cluster}"))
+    return [*lines, *_hung("  ", "", " · ".join(about), width, "$muted")]
 
 
 def _hung(sign: str, sign_style: str, text: str, width: int, style: str = "") -> list[Text]:
-    parts = folded(text, max(width - 2, 10))
-    return [
-        Text(sign if number == 0 else "  ", sign_style).append(part, style)
-        for number, part in enumerate(parts)
-    ]
+    parts = enumerate(folded(text, max(width - 2, 10)))
+    return [Text("  " if at else sign, sign_style).append(part, style) for at, part in parts]
 
 
 def heading(line: RunLine, now: datetime) -> tuple[Text, str]:
@@ -213,15 +204,9 @@ def plan_of(run: Run) -> Plan:
         for n, s in enumerate(run.plan.get("steps", ()))
         if isinstance(s, Mapping)
     )
-    notes = tuple(map(str, run.plan.get("notes", ())))
-    return Plan(str(run.plan.get("title", "")), steps, notes=notes, table=_table(run.plan.get("table")))
-
-
-def _table(kept: object) -> Sheet | None:
-    """What the plan was decided from."""
-    if not isinstance(kept, Mapping):
-        return None
-    return Sheet.of(kept.get("columns", ()), kept.get("rows", ()))
+    notes, kept = tuple(map(str, run.plan.get("notes", ()))), run.plan.get("table")
+    table = Sheet.of(kept.get("columns", ()), kept.get("rows", ())) if isinstance(kept, Mapping) else None
+    return Plan(str(run.plan.get("title", "")), steps, notes=notes, table=table)
 
 
 def marks_of(plan: Plan, output: Iterable[str]) -> dict[str, str]:
@@ -241,11 +226,11 @@ def page(
     plan: Plan,
     marks: Mapping[str, str],
     outcome: Mapping[str, Any],
+    parts: Sequence[Sheet | str],
+    why: Sequence[str],
+    width: int,
     *,
-    whole: bool = False,
-    parts: Sequence[Sheet | str] = (),
-    width: int = 80,
-    why: Sequence[str] = (),
+    whole: bool,
 ) -> list[Text]:
     """Words, error, why it failed as its output says, plan with its exact commands, result."""
     lines = brief(line, width)
@@ -259,9 +244,7 @@ def page(
     if found or outcome:
         lines += [Text(), Text("result", "bold $title")]
     for part in found:
-        lines += [
-            Text(x) for x in (sheet_lines(part, width) if isinstance(part, Sheet) else folded(part, width))
-        ]
+        lines += map(Text, sheet_lines(part, width) if isinstance(part, Sheet) else folded(part, width))
     if not found and outcome:
         rows = list(leaves(outcome))[:MOST_LEAVES]
         cells = [(name, f"{value:g}" if isinstance(value, float) else str(value)) for name, value in rows]

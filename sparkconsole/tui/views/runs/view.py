@@ -15,11 +15,10 @@ from sparkconsole.fleet.journal_list import RunList
 from sparkconsole.model.work.job import RunState
 from sparkconsole.model.work.run_line import RunLine
 from sparkconsole.tui.draw.columns import TableRow
-from sparkconsole.tui.draw.folding import folded
+from sparkconsole.tui.draw.frame import folded
 from sparkconsole.tui.keyboard.keys import Key
 from sparkconsole.tui.views.runs import show
-from sparkconsole.tui.views.runs.actions import RUN_KEYS, RunActions
-from sparkconsole.tui.views.runs.run_page import RunView
+from sparkconsole.tui.views.runs.run_page import RUN_KEYS, RunActions, RunView
 from sparkconsole.tui.widgets.grid import SheetTable
 from sparkconsole.tui.widgets.panel import Panel
 from sparkconsole.tui.widgets.styled_text import StyledText

@@ -17,8 +17,8 @@ from sparkconsole.model.serve.spec import StartPhase
 from sparkconsole.model.text.printable import printable
 from sparkconsole.model.text.units import UNKNOWN, percent, stopwatch, token_rate
 from sparkconsole.tui.draw.bars import bar_text, fitted, work_bar
-from sparkconsole.tui.draw.charts.spark import spark_text
-from sparkconsole.tui.draw.folding import hung
+from sparkconsole.tui.draw.charts import spark_text
+from sparkconsole.tui.draw.frame import hung
 
 WAY = (
     StartPhase.CONTAINER,

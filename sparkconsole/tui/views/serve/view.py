@@ -19,8 +19,8 @@ from sparkconsole.fleet.store import ServerPhase
 from sparkconsole.model.serve.spec import PRESETS, SEED_PORT
 from sparkconsole.model.text.units import token_rate
 from sparkconsole.tui.dialogs.choose import Choose
-from sparkconsole.tui.draw.charts.area import area
-from sparkconsole.tui.draw.folding import folded
+from sparkconsole.tui.draw.charts import area
+from sparkconsole.tui.draw.frame import folded
 from sparkconsole.tui.draw.preview import CommandPreview, preview_lines
 from sparkconsole.tui.keyboard.keys import Key
 from sparkconsole.tui.views import show_logs

@@ -1,1 +1,0 @@
-"""Series, distributions and heat as lines of text."""
