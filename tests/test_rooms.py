@@ -15,7 +15,35 @@ OTHER_NAMES = {
     "checks": "diagnose", "known": "diagnose", "doctor": "diagnose",
 }  # fmt: skip
 """Rooms that are called by the user's word, or by what they hold of a capability."""
-DOORS: dict[str, str] = {}
+DOORS: dict[str, str] = {
+    "fleet.checkpoint": "fit",
+    "fleet.fabric": "history test",
+    "fleet.launch": "await_memory survey",
+    "fleet.logs": "feed ring",
+    "fleet.serve": "engine_death start",
+    "fleet.transfer": "plan receivers run",
+    "model.checkpoint": "fit hf_cache weights",
+    "model.fabric": "ends links paths rates",
+    "model.image": "build",
+    "model.launch": "site spec state steps",
+    "model.logs": "diagnosis kernel line severity tool_words",
+    "model.serve": "engine memory_guard memory_left spec vllm_flags",
+    "model.transfer": "ends outcome",
+    "parse.diagnose": "explain log_frame",
+    "parse.image": "docker",
+    "parse.serve": "ray vllm_bench vllm_serve",
+    "parse.transfer": "ends",
+    "remote.checkpoint": "files hf_cache",
+    "remote.image": "contents",
+    "remote.node": "facts site",
+    "remote.serve": "processes vllm",
+    "tui.views.images": "show",
+    "verbs.diagnose": "check preflight",
+    "verbs.fabric": "test",
+    "verbs.launch": "start",
+    "verbs.logs": "logs sources",
+    "verbs.runs": "runs",
+}
 """Per room the files that other capabilities may use: a door more is a decision."""
 
 

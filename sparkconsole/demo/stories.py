@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 
-from sparkconsole.demo.spark.life import Activity
 from sparkconsole.model.bench import RESULT_MARK
 from sparkconsole.model.serve.engine import LiveRank, vllm_words
 from sparkconsole.model.serve.vllm_flags import value, whole
@@ -22,6 +21,25 @@ LAYER_BYTES = (300_000_000, 2_100_000_000, 8_400_000_000, 6_900_000_000, 1_500_0
 IMAGE_BYTES = sum(LAYER_BYTES)
 COPY_STEP_S = 1.0
 BEAT_S = 10.0
+
+
+@dataclass(slots=True)
+class Activity:
+    """Something that keeps a machine busy, from `began` to `ended`, which may lie ahead."""
+
+    kind: str
+    began: float
+    ended: float = math.inf
+    weight: float = 1.0
+    """How much memory a server takes, beside the usual share."""
+
+    def runs(self, now: float) -> bool:
+        """It is under way."""
+        return self.began <= now < self.ended
+
+    def stop(self, now: float) -> None:
+        """It ends now, if it has not ended before."""
+        self.ended = min(self.ended, now)
 
 
 @dataclass(frozen=True, slots=True)

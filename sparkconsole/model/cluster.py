@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from sparkconsole.errors import WrongUsage
 from sparkconsole.model.docker_host import usable_url
-from sparkconsole.model.image.reference import image_name
+from sparkconsole.model.image_reference import image_name
 from sparkconsole.model.text.alike import did_you_mean
 
 _FORBIDDEN = re.compile(r"[\s\x00-\x1f\x7f*?!,'\"`$\\;&|<>(){}]")

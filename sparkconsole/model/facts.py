@@ -6,7 +6,6 @@ import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from sparkconsole.model.checkpoint.hf_cache import USUAL, HfCache
 from sparkconsole.model.docker_host import DockerHost
 from sparkconsole.model.fabric.links import Fabric
 
@@ -180,11 +179,6 @@ class NodeFacts:
     def found(self) -> DeepProbe:
         """What a thorough look found; nothing where none was taken."""
         return self.deep_probe or DeepProbe()
-
-    @property
-    def models_at(self) -> str:
-        """The folder of its models as a person writes it."""
-        return HfCache(self.hf_cache, "").short(self.home) if self.hf_cache else f"~/{USUAL}"
 
     @property
     def gpu_silent(self) -> bool:

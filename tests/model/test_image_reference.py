@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from sparkconsole.model.image.reference import how_to_get, image_reference, image_tag
+from sparkconsole.model.image_reference import how_to_get, image_reference, image_tag
 from sparkconsole.model.launch.spec import LaunchSpec
 
 SHA = "sha256:" + "0123456789abcdef" * 4

@@ -10,30 +10,13 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from sparkconsole.demo.stories import Activity
+
 _MASK = (1 << 64) - 1
 CORES, TICKS = 20, 100
 IDLE_POWER_W, IDLE_HEAT_C = 4.6, 38.0
 POWER_TAU_S, HEAT_TAU_S, LOAD_TAU_S = 4.0, 40.0, 60.0
 """Seconds in which power, temperature and the one-minute load come most of their way."""
-
-
-@dataclass(slots=True)
-class Activity:
-    """Something that keeps a machine busy, from `began` to `ended`, which may lie ahead."""
-
-    kind: str
-    began: float
-    ended: float = math.inf
-    weight: float = 1.0
-    """How much memory a server takes, beside the usual share."""
-
-    def runs(self, now: float) -> bool:
-        """It is under way."""
-        return self.began <= now < self.ended
-
-    def stop(self, now: float) -> None:
-        """It ends now, if it has not ended before."""
-        self.ended = min(self.ended, now)
 
 
 @dataclass(frozen=True, slots=True)

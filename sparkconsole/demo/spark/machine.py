@@ -11,9 +11,9 @@ from typing import Any
 
 from sparkconsole.clock import Clock
 from sparkconsole.demo.spark.engine import PretendContainer, image_json
-from sparkconsole.demo.spark.life import HUNG, Activity, share_loaded
+from sparkconsole.demo.spark.life import HUNG, share_loaded
 from sparkconsole.demo.spark.models import first_models
-from sparkconsole.demo.stories import PretendJob, served_of
+from sparkconsole.demo.stories import Activity, PretendJob, served_of
 from sparkconsole.model.image.build import full_name
 
 TOTAL_BYTES = 128_524_877_824

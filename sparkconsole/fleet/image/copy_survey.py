@@ -23,7 +23,7 @@ from sparkconsole.model.image.layers_to_send import (
     missing_bytes,
     saving_needs,
 )
-from sparkconsole.model.image.reference import how_to_get
+from sparkconsole.model.image_reference import how_to_get
 from sparkconsole.model.text.units import size
 from sparkconsole.model.transfer.ends import CopySite
 from sparkconsole.remote.image.layers import Layers, layer_sizes

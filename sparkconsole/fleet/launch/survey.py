@@ -13,7 +13,7 @@ from sparkconsole.model.cluster import Cluster
 from sparkconsole.model.docker import ImageIdentity, same_content
 from sparkconsole.model.fabric.links import NodeNetwork, choose_network, interface_at
 from sparkconsole.model.facts import NodeFacts
-from sparkconsole.model.image.reference import how_to_get
+from sparkconsole.model.image_reference import how_to_get
 from sparkconsole.model.launch.site import Site
 from sparkconsole.model.launch.spec import Backend, LaunchSpec, Role, Seat
 from sparkconsole.model.launch.steps import Condition, broken, condition

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sparkconsole.model.facts import NodeFacts
+
 USUAL = ".cache/huggingface"
 """Below the home; and the same in a container, below /root."""
 INSIDE = f"/root/{USUAL}"
@@ -44,3 +46,8 @@ class HfCache:
 def usual_cache(home: str) -> HfCache:
     """The one of a login whose home that is and who said nothing."""
     return HfCache(f"{home}/{USUAL}", f"{home}/{USUAL}/hub")
+
+
+def models_at(facts: NodeFacts) -> str:
+    """The folder of a node's models as a person writes it."""
+    return HfCache(facts.hf_cache, "").short(facts.home) if facts.hf_cache else f"~/{USUAL}"

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from statistics import median
 
 from sparkconsole.errors import SparkError
+from sparkconsole.model.checkpoint.hf_cache import models_at
 from sparkconsole.model.checks.evidence import ClusterEvidence, Look, as_root, equal
 from sparkconsole.model.docker_host import DockerHost, where_to_look
 from sparkconsole.model.finding import Finding, Fix, fail, ok, warn
@@ -158,7 +159,7 @@ def disk(_: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
 
 def _models_disk(node: str, look: Look, docker_free: int) -> Iterator[Finding]:
     """Said only of a place that is another one."""
-    places = {"cache": f"where models are kept ({look.facts.models_at})", "home": "in the home folder"}
+    places = {"cache": f"where models are kept ({models_at(look.facts)})", "home": "in the home folder"}
     bytes_free = {k: n for k in places if (n := look.facts.free.get(k)) is not None and n != docker_free}
     for place, free in bytes_free.items():
         if free < LITTLE_DISK and not (place == "home" and bytes_free.get("cache") == free):

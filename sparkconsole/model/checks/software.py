@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from sparkconsole.model.checkpoint.hf_cache import usual_cache
+from sparkconsole.model.checkpoint.hf_cache import models_at, usual_cache
 from sparkconsole.model.checkpoint.weights import Checkpoint
 from sparkconsole.model.checks.evidence import ClusterEvidence, Judgement, Look, as_root, copied, equal
 from sparkconsole.model.docker import Container, difference
 from sparkconsole.model.facts import Bystander, Listener
 from sparkconsole.model.finding import Finding, Fix, Severity, fail, ok, warn
-from sparkconsole.model.image.reference import how_to_get
+from sparkconsole.model.image_reference import how_to_get
 from sparkconsole.model.launch.spec import LABEL_ADDRESS, Backend, LaunchSpec
 from sparkconsole.model.ray import last_words, living
 from sparkconsole.model.text.alike import some
@@ -263,8 +263,8 @@ def cache(evidence: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]
     if owner not in ("", user) or closed:
         text = f"{user} may not write to {closed}: a container made it as root"
         if owner not in ("", user):
-            text = f"{look.facts.models_at} belongs to {owner}, not to {user}: downloads will fail"
-        remedy = f"sudo chown -R {user} {look.facts.models_at}"
+            text = f"{models_at(look.facts)} belongs to {owner}, not to {user}: downloads will fail"
+        remedy = f"sudo chown -R {user} {models_at(look.facts)}"
         yield warn("cache", node, text, remedy, _give_back(evidence, look))
     else:
         text = "the model cache is the user's" if owner else "no cache yet"
@@ -279,7 +279,7 @@ def _give_back(evidence: ClusterEvidence, look: Look) -> Fix:
     """Root in a container may do it where Docker may be used; no password is needed then."""
     uid = look.facts.found.uid
     folder = look.facts.hf_cache or usual_cache(look.facts.home).home
-    text = f"give {look.facts.models_at} back to {look.facts.user}"
+    text = f"give {models_at(look.facts)} back to {look.facts.user}"
     proof = ("sh", "-c", 'test -z "$(find "$1" ! -user "$2" -print -quit)"', "owned", folder, look.facts.user)
     owner = look.facts.user if uid is None else str(uid)
     if look.image is None or not look.facts.docker.permitted or not owner.isdigit():

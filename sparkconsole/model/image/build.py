@@ -12,7 +12,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from sparkconsole.errors import WrongUsage
-from sparkconsole.model.image.reference import image_tag
+from sparkconsole.model.image_reference import image_tag
 from sparkconsole.model.text.units import moment
 
 RECIPES = ("vllm-node", "vllm-node-wheels", "vllm-node-cpu")

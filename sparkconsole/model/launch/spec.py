@@ -14,7 +14,7 @@ from sparkconsole.errors import WrongUsage
 from sparkconsole.model.checkpoint.hf_cache import HfCache, usual_cache
 from sparkconsole.model.cluster import Name
 from sparkconsole.model.fabric.links import NodeNetwork
-from sparkconsole.model.image.reference import image_name
+from sparkconsole.model.image_reference import image_name
 from sparkconsole.model.text.redact import secret_name
 
 LABEL_CLUSTER = "org.sparkconsole.cluster"

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from sparkconsole.config.reading import sentence
 from sparkconsole.errors import WrongUsage
-from sparkconsole.model.image.reference import image_tag
+from sparkconsole.model.image_reference import image_tag
 from sparkconsole.verbs.grammar.registry import Request, load
 from sparkconsole.verbs.grammar.wrong_words import flags_of, see_help
 
