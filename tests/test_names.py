@@ -50,7 +50,7 @@ def test_nothing_is_unused() -> None:
 def test_what_is_unused_is_found(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_bytes((ROOT / "pyproject.toml").read_bytes())
     (tmp_path / "sparkconsole").mkdir()
-    planted = "def nobody_calls_it():\n    return 1\n\nclass View:\n    def on_mount(self):\n        pass\n"
+    planted = "def nobody_calls_it():\n    return 1\n\nclass Nobody:\n    def on_mount(self):\n        pass\n"
     (tmp_path / "sparkconsole" / "planted.py").write_text(planted)
     found = re.findall(r"unused \w+ '(\w+)'", unused(tmp_path))
-    assert found == ["nobody_calls_it", "View"]
+    assert found == ["nobody_calls_it", "Nobody"]

@@ -49,6 +49,8 @@ def without_node(path: Path, cluster: str, name: str, *, planned: str | None = N
     del table["nodes"][names.index(name)]
     if len(names) == 1:
         del table["nodes"]
+        if not table:
+            _name_empty(document, cluster)
     return _checked(document, path, _changed(before, old, tuple(n for n in old.nodes if n.name != name)))
 
 
@@ -68,6 +70,9 @@ def change(path: Path, changed: Callable[[str], str]) -> str:
             text = changed(read_text(path))
             parse(text, path)
             write_private(path, text)
+            if read_text(path) != text:
+                hint = "something else writes it: look at it, then do it again"
+                raise WrongConfig(f"{path} is not what was written", hint=hint)
         return text
     except OSError as error:
         hint = "let your login write it, or name another file with --config"
@@ -86,6 +91,14 @@ def _document(text: str, cluster: str) -> tuple[TOMLDocument, Any]:
     if cluster not in clusters:
         clusters[cluster] = tomlkit.table()
     return document, clusters[cluster]
+
+
+def _name_empty(document: TOMLDocument, cluster: str) -> None:
+    """A cluster that only its nodes' headings named gets one of its own: the file may have it as default."""
+    import tomlkit
+
+    clusters: Any = document["clusters"]
+    clusters[cluster] = tomlkit.table()
 
 
 def _insert(table: Any, node: Node, at: int) -> None:

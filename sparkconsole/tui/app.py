@@ -29,7 +29,7 @@ from sparkconsole.model.text.alike import did_you_mean, suggestion
 from sparkconsole.model.text.printable import printable
 from sparkconsole.tui.keyboard.keys import GLOBAL, VIEWS, Key, keymap_of
 from sparkconsole.tui.keystrokes import Keystrokes, keep_every_escape
-from sparkconsole.tui.line.history import load_history, remembered, save_history
+from sparkconsole.tui.line.history import keep_in_history, load_history, remembered
 from sparkconsole.tui.overlays import SAYING, Above, PendingRequest
 from sparkconsole.tui.process import leave_on_signals, open_shell, tasks_wait_their_turn
 from sparkconsole.tui.theme import load_themes, variable_defaults
@@ -166,8 +166,6 @@ class Console(Above):
     async def on_unmount(self) -> None:
         """Quitting stops nothing: connections are closed, detached jobs go on."""
         self._leaving.set()
-        if not self.options.demo:
-            save_history(self.command_lines)
         if self._life is not None:
             await self._life
 
@@ -240,6 +238,8 @@ class Console(Above):
         wrong = self._do(words, line.strip())
         if not wrong:
             self.command_lines = remembered(self.command_lines, line)
+            if not self.options.demo:
+                keep_in_history(line)
         return wrong
 
     def _do(self, words: Sequence[str], line: str) -> str:

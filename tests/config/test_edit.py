@@ -107,6 +107,15 @@ def test_a_node_that_is_there_is_refused(path: Path, node: Node, what: str) -> N
         edit.with_node(path, "lab", node)
 
 
+def test_the_last_node_of_a_file_that_we_made_can_be_removed_and_another_one_added(path: Path) -> None:
+    put(path, edit.with_node(path, "lab", NEW))
+    put(path, edit.without_node(path, "lab", NEW.name))
+    assert nodes(path) == []
+    assert load(path).default == "lab"
+    put(path, edit.with_node(path, "lab", NEW))
+    assert nodes(path) == [NEW.name]
+
+
 def test_removing_a_stranger_names_the_nearest(path: Path) -> None:
     put(path, TABLES)
     with pytest.raises(WrongUsage, match="no node 'sprak2'") as caught:

@@ -8,7 +8,7 @@ import pytest
 
 from sparkconsole.config.globals import Options
 from sparkconsole.tui.app import Console
-from sparkconsole.tui.line.history import MOST, history_file, load_history, remembered, save_history
+from sparkconsole.tui.line.history import MOST, history_file, keep_in_history, load_history, remembered
 from tests.tui.harness import seen
 
 
@@ -28,12 +28,19 @@ def test_a_line_is_kept_once_and_only_so_many() -> None:
 
 def test_what_is_kept_is_private_and_has_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_TOKEN", "hf_verysecretvalue123")
-    save_history(["exec -- env HF_TOKEN=hf_verysecretvalue123 ls", "status", "an 'open quote"])
+    for line in ("exec -- env HF_TOKEN=hf_verysecretvalue123 ls", "status", "an 'open quote"):
+        keep_in_history(line)
     text = history_file().read_text()
     assert "verysecret" not in text
     assert "status" in text
     assert history_file().stat().st_mode & 0o777 == 0o600
     assert load_history()[1] == "status"
+
+
+def test_two_consoles_keep_the_lines_of_both() -> None:
+    for line in ("status", "check", "status"):
+        keep_in_history(line)
+    assert load_history() == ["check", "status"]
 
 
 def test_no_file_is_no_history() -> None:

@@ -198,7 +198,7 @@ async def test_an_inventory_that_did_not_change_is_not_called_written(
 ) -> None:
     file = tmp_path / "cluster.toml"
     file.write_text('[clusters.lab]\n[[clusters.lab.nodes]]\nname = "a"\naddress = "192.0.2.1"\n')
-    monkeypatch.setattr(edit, "write", lambda *_: None)
+    monkeypatch.setattr(edit, "write_private", lambda *_: None)
     for line in ("node add b 192.0.2.2", "node remove a"):
         news: list[News] = []
         async with opening.open_session(Options(config=file, yes=True)) as session:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sparkconsole.config.locked import locked
 from sparkconsole.config.paths import write_private
 from sparkconsole.errors import SparkError
 from sparkconsole.fleet.diagnose.probe import probe
@@ -132,7 +133,7 @@ async def _contents(
     found = answered(await fleet.ask(lambda shell: image_contents(shell, asked.image), missing.values()))
     fresh = {short: found[node] for short, node in missing.items() if found.get(node)}
     if fresh:
-        await asyncio.to_thread(_remember, kept, {**known, **fresh})
+        await asyncio.to_thread(_remember, kept, fresh)
     return {short: contents for short in first if (contents := fresh.get(short) or known.get(short))}
 
 
@@ -144,7 +145,8 @@ def _remembered(file: Path) -> dict[str, dict[str, str]]:
     return {}
 
 
-def _remember(file: Path, known: Mapping[str, Mapping[str, str]]) -> None:
-    """What cannot be kept is asked again."""
-    with contextlib.suppress(OSError):
+def _remember(file: Path, fresh: Mapping[str, Mapping[str, str]]) -> None:
+    """Beside what others keep meanwhile. What cannot be kept is asked again."""
+    with contextlib.suppress(OSError), locked(file):
+        known = {**_remembered(file), **fresh}
         write_private(file, json.dumps({short: dict(known[short]) for short in list(known)[-KEPT:]}))

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
+from sparkconsole.config.locked import locked
 from sparkconsole.config.paths import write_private
 from sparkconsole.model.fabric.rates import Rate
 
@@ -47,8 +48,8 @@ class RateHistory:
 
     def add(self, new: Iterable[Rate]) -> None:
         """Keeps them; where they cannot be written, the next look has nothing to be held against."""
-        kept = (*self.rates(), *new)[-KEPT:]
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError), locked(self.path):
+            kept = (*self.rates(), *new)[-KEPT:]
             write_private(self.path, "".join(f"{json.dumps(r.as_data())}\n" for r in kept))
 
 

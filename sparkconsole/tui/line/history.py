@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
+from sparkconsole.config.locked import locked
 from sparkconsole.config.paths import state_folder, write_private
 from sparkconsole.model.text.redact import redact_words, secret_values
 
@@ -31,12 +33,14 @@ def load_history() -> list[str]:
         return []
 
 
-def save_history(lines: Sequence[str]) -> None:
-    """Keeps the lines; secrets become `***`. A folder that cannot be written costs the history only."""
-    try:
-        write_private(history_file(), "".join(f"{_safe(line)}\n" for line in lines[-MOST:]))
-    except OSError:
-        return
+def keep_in_history(line: str) -> None:
+    """Keeps a line beside those of other consoles; secrets become `***`.
+
+    A folder that cannot be written costs the history only.
+    """
+    with contextlib.suppress(OSError), locked(history_file()):
+        lines = remembered(load_history(), _safe(line))
+        write_private(history_file(), "".join(f"{line}\n" for line in lines))
 
 
 def _safe(line: str) -> str:
