@@ -63,7 +63,7 @@ class Viewer(AppService):
         await asyncio.shield(self._ending)
 
     async def _end(self) -> None:
-        process = self._process
+        process, reading = self._process, self._task
         if process is None:
             return
         with contextlib.suppress(TimeoutError, ConnectionError):
@@ -72,4 +72,10 @@ class Viewer(AppService):
                 await process.wait()
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
+        if reading is not None:
+            reading.cancel()
+            await asyncio.wait((reading,))
+        # asyncio calls a process ended when its pipes are, and what nobody reads never ends.
+        for pipe in (process.stdout, process.stderr):
+            await pipe.read() if pipe else None
         await process.wait()
