@@ -63,7 +63,7 @@ def origin(server: ConsoleServer) -> dict[str, str]:
     return {"Origin": server.public_url}
 
 
-async def seen(stream: aiohttp.ClientWebSocketResponse, *wanted: bytes) -> bytes:
+async def drawn_by(stream: aiohttp.ClientWebSocketResponse, *wanted: bytes) -> bytes:
     """What the console draws, until it has drawn all that is wanted."""
     drawn = b""
     async with asyncio.timeout(60):
@@ -154,7 +154,7 @@ async def test_the_socket_shows_the_console() -> None:
         served() as (server, browser),
         browser.ws_connect(server.address + "ws?width=80&height=24", headers=origin(server)) as stream,
     ):
-        await seen(stream, b"DEMO", b"Cluster")
+        await drawn_by(stream, b"DEMO", b"Cluster")
 
 
 @pytest.mark.programs
@@ -164,7 +164,7 @@ async def test_a_page_cannot_ask_for_a_size_that_hurts(size: str) -> None:
         served() as (server, browser),
         browser.ws_connect(f"{server.address}ws?{size}", headers=origin(server)) as stream,
     ):
-        await seen(stream, b"\x1b[?1049h")
+        await drawn_by(stream, b"\x1b[?1049h")
 
 
 @pytest.mark.programs
@@ -177,7 +177,7 @@ async def test_what_is_no_message_ends_the_tab_and_nothing_else(message: str) ->
                 pass
             assert stream.close_code == 1003
         async with browser.ws_connect(server.address + "ws", headers=origin(server)) as stream:
-            await seen(stream, b"DEMO")
+            await drawn_by(stream, b"DEMO")
 
 
 @pytest.mark.programs
@@ -186,13 +186,13 @@ async def test_a_second_tab_only_watches_unless_asked(shared: bool) -> None:
     """And the seat is free as soon as the first tab is closed, so a page can be loaded again."""
     async with served(shared=shared) as (server, browser):
         first = await browser.ws_connect(server.address + "ws?width=120&height=30", headers=origin(server))
-        assert b"read-only" not in await seen(first, b"DEMO", b"Cluster")
+        assert b"read-only" not in await drawn_by(first, b"DEMO", b"Cluster")
         second = await browser.ws_connect(server.address + "ws?width=120&height=30", headers=origin(server))
-        drawn = await seen(second, b"DEMO", b"Cluster")
+        drawn = await drawn_by(second, b"DEMO", b"Cluster")
         assert (b"read-only" in drawn) is not shared
         await first.close()
         again = await browser.ws_connect(server.address + "ws?width=120&height=30", headers=origin(server))
-        assert b"read-only" not in await seen(again, b"DEMO", b"Cluster") or shared
+        assert b"read-only" not in await drawn_by(again, b"DEMO", b"Cluster") or shared
         for stream in (second, again):
             await stream.close()
 
