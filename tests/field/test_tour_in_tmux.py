@@ -17,7 +17,7 @@ READ = {
     "1": "4 ^j launches it",
     "5": "ray 2/2",
     "V": "vllm serve",
-    AGREES: "^j measures",
+    AGREES: "^j benchmarks",
 }
 """What stands on the screen when a person presses that key: the deed before has ended. By the first time."""
 ENDS = "no container"

@@ -24,7 +24,7 @@ from tests.tui.harness import app_of, console, screen_text, seen, soon
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 TOUR = re.search(r"a first round by keys alone: (.*?takes everything down)", README, re.DOTALL)
 NAMED = {"^j": "ctrl+j"}
-SHOWN = {"C": "C copies it there", "V": "vllm serve", "ctrl+j": "^j measures"}
+SHOWN = {"C": "C copies it there", "V": "vllm serve", "ctrl+j": "^j benchmarks"}
 """What a person reads before pressing that key."""
 STEPS = ("image build", "image copy", "launch", "serve", "bench run", "stop")
 """What the tour comes to."""
