@@ -47,7 +47,7 @@ def test_a_cut_fabric_without_ray_and_its_mending(bed: Testbed, operator: Operat
     served(operator, watcher, "launch --backend none")
     bed.cut(2, "fab")
     assert "link down: rocep1s0f1" in watcher.event("spark2", "link down")
-    told = watcher.server("wedged", "spark2", timeout=120)
+    told = watcher.server("stuck", "spark2", timeout=120)
     assert "spark2: its fast link is down: rocep1s0f1" in told
     assert "a token that was asked for did not come within 20 s" in told
     health = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:8888/health', timeout=5).status)"
