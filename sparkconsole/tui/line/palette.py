@@ -57,7 +57,7 @@ class Palette(Provider):
 
 def entries(console: Host) -> list[PaletteEntry]:
     """Every entry, as things stand."""
-    shown = [v for v in load().values() if not (v.changes and console.options.read_only)]
+    shown = [v for v in load().values() if not (v.why_not_read_only and console.options.read_only)]
     return [
         *(_verb(console, verb) for verb in shown),
         *(

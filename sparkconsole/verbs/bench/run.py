@@ -28,7 +28,7 @@ from sparkconsole.verbs.grammar.session import Here, PlannedAction, Session
 KEPT_KEYS = ("date", "backend", "model_id", "tokenizer_id", "num_prompts", "request_rate", "max_concurrency")
 
 
-@verb("bench run", ahead=True)
+@verb("bench run", ahead=True, loads=True)
 async def run(
     session: Here,
     *extra: str,

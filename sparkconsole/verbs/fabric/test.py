@@ -22,7 +22,7 @@ MOST_LINES = 12
 _BUSY = "something runs on the GPU of {}: a rate is what that leaves over, and slows it for as long"
 
 
-@verb("fabric test", ahead=True)
+@verb("fabric test", ahead=True, loads=True)
 async def fabric_test(
     session: Here,
     *,

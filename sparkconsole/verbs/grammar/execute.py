@@ -83,8 +83,8 @@ async def begin(session: Session, request: Request) -> Result:
 
     A word that names no node is refused before the verb sees it.
     """
-    if request.verb.changes and session.options.read_only:
-        raise Refused(f"{' '.join(request.verb.words)} changes the cluster, and this session is read-only")
+    if session.options.read_only and (why := request.verb.why_not_read_only):
+        raise Refused(f"{' '.join(request.verb.words)} {why}, and this session is read-only")
     require_nodes(request, session.cluster, pretend=session.pretend is not None)
     result = request.verb.function(session, *request.args, **request.kwargs)
     if not inspect.isawaitable(result):

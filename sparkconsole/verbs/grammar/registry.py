@@ -104,7 +104,7 @@ class Verb:
     words: tuple[str, ...]
     function: Callable[..., Awaitable[Result]]
     changes: bool
-    """It can change a machine; `--read-only` refuses it."""
+    """It can change a machine."""
     tier: Tier
     default: bool = False
     """It is what its first word alone does (`serve MODEL`)."""
@@ -114,6 +114,13 @@ class Verb:
     """In a dry run it says what it would do, on the state that earlier lines of a script would leave."""
     refuses: Callable[..., object] | None = None
     """Takes its arguments without the session; WrongUsage for what no cluster could make right."""
+    loads: bool = False
+    """It starts a load or a listener on nodes, though nothing of it stays."""
+
+    @property
+    def why_not_read_only(self) -> str:
+        """What it does that a read-only session does not; empty: it only reads."""
+        return "changes the cluster" if self.changes else "puts a load on the nodes" if self.loads else ""
 
     @property
     def summary(self) -> str:
@@ -152,17 +159,19 @@ def verb(
     local: bool = False,
     ahead: bool = False,
     refuses: Callable[..., object] | None = None,
+    loads: bool = False,
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Registers an async function whose first parameter is `session: Here` under its words ("image copy").
 
     `tier` above LOOK: the function returns a PlannedAction. `default`: also what the first word alone does.
     `local`: the session is never looked at. `ahead`: a look that plans itself in a dry run. `refuses`: what
-    is wrong by the words alone, so that a script's last line is refused before its first one runs.
+    is wrong by the words alone, so that a script's last line is refused before its first one runs. `loads`:
+    a look that works the nodes; `--read-only` refuses it as it does what changes them.
     """
 
     def register(function: Callable[P, R]) -> Callable[P, R]:
         key, changes = tuple(words.split()), tier > Tier.LOOK
-        VERBS[key] = Verb(key, function, changes, tier, default, local, ahead or changes, refuses)
+        VERBS[key] = Verb(key, function, changes, tier, default, local, ahead or changes, refuses, loads)
         return function
 
     return register
