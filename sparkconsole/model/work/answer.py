@@ -10,8 +10,6 @@ from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import Any
 
-from rich.cells import cell_len
-
 from sparkconsole.model.text.printable import printable
 
 GAP = 2
@@ -84,7 +82,7 @@ def is_in_columns(sheet: Sheet, width: int | None) -> bool:
 def _cells(sheet: Sheet) -> tuple[list[list[str]], list[int]]:
     """Its cells as they can be shown, and how wide each column is."""
     rows = [[" ".join(printable(c).split()) for c in row] for row in (sheet.columns, *sheet.rows)]
-    return rows, [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
+    return rows, [max(map(_drawn_width, column)) for column in zip(*rows, strict=True)]
 
 
 def _total(widths: Sequence[int]) -> int:
@@ -96,7 +94,7 @@ def _least(sheet: Sheet, rows: Sequence[Sequence[str]], widths: Sequence[int]) -
     least = list(widths)
     for i, name in enumerate(sheet.columns):
         if widths[i] > SHORT and name not in sheet.whole:
-            least[i] = max(SHORT, *(cell_len(word) for row in rows for word in row[i].split()))
+            least[i] = max(SHORT, *(_drawn_width(word) for row in rows for word in row[i].split()))
     return least
 
 
@@ -111,7 +109,7 @@ def _narrowed(widths: Sequence[int], least: Sequence[int], room: int) -> list[in
 def _blocks(rows: Sequence[Sequence[str]], width: int) -> list[str]:
     """One block a row, `column  value`; a word that is wider than the terminal stays whole."""
     heads, *items = rows
-    label = max(map(cell_len, heads))
+    label = max(map(_drawn_width, heads))
     indent = label + GAP if any(heads) else 0
     lines: list[str] = []
     for item in items:
@@ -132,7 +130,7 @@ def _folded(cell: str, width: int) -> list[str]:
     lines, now = [], ""
     for word in cell.split():
         longer = f"{now} {word}" if now else word
-        if now and cell_len(longer) > width:
+        if now and _drawn_width(longer) > width:
             lines.append(now)
             longer = word
         now = longer
@@ -144,4 +142,11 @@ def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
 
 
 def _padded(cell: str, width: int) -> str:
-    return cell + " " * (width - cell_len(cell))
+    return cell + " " * (width - _drawn_width(cell))
+
+
+def _drawn_width(text: str) -> int:
+    """How wide a terminal draws it. Who lays nothing out, as completion, does not load rich for it."""
+    from rich.cells import cell_len
+
+    return cell_len(text)

@@ -109,8 +109,8 @@ def _lines(stream: io.BufferedReader, path: str) -> Iterator[str]:
     """Text whatever its encoding; a file that is none is refused."""
     head = stream.peek(4)[:4]
     encoding = next((name for shape, name in _WIDE if re.match(shape, head, re.DOTALL)), "utf-8-sig")
+    text = io.TextIOWrapper(stream, encoding=encoding, errors="replace", newline="\n")
     try:
-        text = io.TextIOWrapper(stream, encoding=encoding, errors="replace", newline="\n")
         pieces = 0
         while line := text.readline(LONGEST):
             pieces = 0 if line.endswith("\n") else pieces + 1
@@ -126,6 +126,8 @@ def _lines(stream: io.BufferedReader, path: str) -> Iterator[str]:
     except (OSError, EOFError, zlib.error) as error:
         # What was read is told: the thousand lines before the damage may hold the cause.
         yield f"WARNING sparkconsole: {path} cannot be read on from here: {error}\n"
+    finally:
+        text.detach()  # the stream is its opener's to close, standard input nobody's
 
 
 def _is_binary(text: str) -> bool:
