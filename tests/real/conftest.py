@@ -29,14 +29,18 @@ NAMES = ("spark1", "spark2")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Everything here needs real nodes; two workers share it out, and only one of them builds the image."""
-    builds = {"image", "wheels", "build_words"}
-    serving = {item.path for item in items if builds & set(getattr(item, "fixturenames", ()))}
+    """Everything here needs real nodes. Two workers share three groups out: files that build the image
+    themselves, files that need it, and the rest; so it is built twice at most."""
+    real = [item for item in items if "/tests/real/" in str(item.path)]
+    for item in real:
+        item.add_marker(pytest.mark.real)
+    needs = [(item.path, set(getattr(item, "fixturenames", ()))) for item in real]
+    build = {path for path, fixtures in needs if "wheels" in fixtures and "image" not in fixtures}
+    serve = {path for path, fixtures in needs if "image" in fixtures}
     for item in items:
-        if "/tests/real/" in str(item.path):
-            item.add_marker(pytest.mark.real)
         if item.get_closest_marker("real"):
-            item.add_marker(pytest.mark.xdist_group("serving" if item.path in serving else "transfers"))
+            group = "build" if item.path in build else "serve" if item.path in serve else "transfer"
+            item.add_marker(pytest.mark.xdist_group(group))
 
 
 _FAILED = pytest.StashKey[bool]()
