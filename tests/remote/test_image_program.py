@@ -28,7 +28,7 @@ from sparkconsole.remote.image.layers import FOLDER
 from sparkconsole.remote.image_program.__main__ import text
 from sparkconsole.remote.image_program.engine import Engine
 from sparkconsole.remote.image_program.loading import LABEL, Load, header, parts
-from sparkconsole.remote.image_program.protocol import Wrong
+from sparkconsole.remote.image_program.protocol import Wrong, last_line
 from sparkconsole.remote.image_program.saving import filtered
 from sparkconsole.remote.image_program.serving import Answers, Shelf, Turns
 from sparkconsole.remote.image_program.stores import BlobImage, SplitImage, chain_ids, digest_of, open_image
@@ -382,3 +382,31 @@ def test_only_known_blobs_are_left_out_with_all_that_belongs_to_them(known: set[
 def test_an_archive_that_ends_early_is_no_success() -> None:
     with pytest.raises(Wrong, match="in the middle"):
         filtered(io.BytesIO(_archive()[:2000]), io.BytesIO(), set())
+
+
+NO_PYTHON = (
+    "docker: Error response from daemon: failed to create task for container: failed to create shim task: "
+    'exec: "python3": executable file not found in $PATH: unknown.'
+)
+
+
+@pytest.mark.parametrize(
+    ("after", "cause"),
+    [
+        (
+            'time="2026-01-01T10:00:00Z" level=error msg="error waiting for container: context canceled"',
+            NO_PYTHON,
+        ),
+        ("See 'docker run --help'.", NO_PYTHON),
+        ("\nRun 'docker run --help' for more information", NO_PYTHON),
+        ("no space left on device", "no space left on device"),
+        ("", NO_PYTHON),
+    ],
+)
+def test_the_reason_of_docker_is_not_what_it_adds_to_it(after: str, cause: str) -> None:
+    assert last_line(io.BytesIO(f"{NO_PYTHON}\n{after}\n".encode())) == cause
+
+
+def test_a_process_that_says_only_that_is_quoted_all_the_same() -> None:
+    assert last_line(io.BytesIO(b"See 'docker run --help'.\n")) == "See 'docker run --help'."
+    assert last_line(io.BytesIO(b"")) == ""

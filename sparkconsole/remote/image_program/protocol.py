@@ -10,6 +10,7 @@ import time
 from typing import Any, BinaryIO
 
 BOOT = "import sys;i=sys.stdin.buffer;n=int(i.readline());exec(compile(i.read(n),'image','exec'))"
+AFTERWARDS = ("error waiting for container", "docker run --help")
 """Reads a program from standard input and leaves the rest of it to the program."""
 FALL_BACK = 75
 """Exit status of a sender that could not do it this way."""
@@ -45,10 +46,14 @@ def give(pipe: BinaryIO, program: bytes) -> None:
 
 
 def last_line(output: BinaryIO) -> str:
-    """Of what a process that has ended wrote into a file."""
+    """Of what a process that has ended wrote into a file: the last line that is a cause.
+
+    `docker run` (20.10 to 29) adds to its reason where help is to be had, and at times that it stopped waiting.
+    """
     output.seek(0)
     lines = output.read().decode("utf-8", "replace").strip().splitlines()
-    return lines[-1][-1000:] if lines else ""
+    causes = [line for line in lines if not any(mark in line for mark in AFTERWARDS)]
+    return (causes or lines or [""])[-1][-1000:]
 
 
 def program() -> bytes:
