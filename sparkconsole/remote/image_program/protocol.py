@@ -48,11 +48,11 @@ def give(pipe: BinaryIO, program: bytes) -> None:
 def last_line(output: BinaryIO) -> str:
     """Of what a process that has ended wrote into a file: the last line that is a cause.
 
-    `docker run` (20.10 to 29) adds to its reason where help is to be had, and at times that it stopped waiting.
+    `docker run` (20.10 to 29) adds to its reason where help is to be had, at times that it stopped waiting.
     """
     output.seek(0)
     lines = output.read().decode("utf-8", "replace").strip().splitlines()
-    causes = [line for line in lines if not any(mark in line for mark in AFTERWARDS)]
+    causes = [line for line in lines if line.strip() and not any(mark in line for mark in AFTERWARDS)]
     return (causes or lines or [""])[-1][-1000:]
 
 
