@@ -78,6 +78,7 @@ far: $(READY)  ## the fast tier on the oldest Python and lowest versions, on the
 	$(TIMED) $(BIN)/python -m tests.field beyond $(FAST) --numprocesses auto
 	$(TIMED) $(BIN)/pytest -m roots
 
+# Two workers, each with a testbed of its own: more would want the memory of more model servers.
 real: $(READY)
 	SPARKCONSOLE_REQUIRE_TESTBED=1 $(TIMED) $(BIN)/pytest -m real --maxfail 3 --numprocesses 2 --dist loadgroup
 

@@ -71,6 +71,17 @@ class Refused(SparkError):
     exit_code = 4
 
 
+_AFTERWARDS = ("error waiting for container", "docker run --help")
+"""`docker run` (20.10 to 29) adds to its reason where help is to be had, at times that it stopped waiting."""
+
+
+def last_reason(stderr: str) -> str:
+    """The last line that a command complained with and that says why; empty when it said nothing."""
+    lines = [line.strip() for line in stderr.splitlines() if line.strip()]
+    reasons = [line for line in lines if not any(mark in line for mark in _AFTERWARDS)]
+    return (reasons or lines or [""])[-1]
+
+
 class CommandFailed(SparkError):
     """A command ended with a status other than 0; None means that its end was not seen."""
 
@@ -78,9 +89,9 @@ class CommandFailed(SparkError):
         self, argv: Sequence[str], status: int | None, stderr: str = "", *, hint: str = "", node: str = ""
     ) -> None:
         self.argv, self.status, self.stderr = tuple(argv), status, stderr
-        last_line = stderr.strip().splitlines()[-1] if stderr.strip() else "it said nothing"
+        why = last_reason(stderr) or "it said nothing"
         ended = f"status {status}" if status is not None else "an unknown end (the connection was lost)"
-        super().__init__(f"`{shlex.join(argv)[:200]}` ended with {ended}: {last_line}", hint=hint, node=node)
+        super().__init__(f"`{shlex.join(argv)[:200]}` ended with {ended}: {why}", hint=hint, node=node)
 
 
 class TimedOut(SparkError):

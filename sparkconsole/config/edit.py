@@ -49,8 +49,7 @@ def without_node(path: Path, cluster: str, name: str, *, planned: str | None = N
     del table["nodes"][names.index(name)]
     if len(names) == 1:
         del table["nodes"]
-        if not table:
-            _name_empty(document, cluster)
+        _keep_named(document, cluster)
     return _checked(document, path, _changed(before, old, tuple(n for n in old.nodes if n.name != name)))
 
 
@@ -93,12 +92,13 @@ def _document(text: str, cluster: str) -> tuple[TOMLDocument, Any]:
     return document, clusters[cluster]
 
 
-def _name_empty(document: TOMLDocument, cluster: str) -> None:
+def _keep_named(document: TOMLDocument, cluster: str) -> None:
     """A cluster that only its nodes' headings named gets one of its own: the file may have it as default."""
     import tomlkit
 
-    clusters: Any = document["clusters"]
-    clusters[cluster] = tomlkit.table()
+    if cluster not in tomlkit.parse(document.as_string()).get("clusters", {}):
+        clusters: Any = document["clusters"]
+        clusters[cluster] = tomlkit.table()
 
 
 def _insert(table: Any, node: Node, at: int) -> None:

@@ -14,13 +14,13 @@ from sparkconsole.config.paths import private_folder
 
 PATIENCE_S = 10.0
 """A change takes milliseconds: who waits longer waits for a process that hangs."""
-_LOOK_S = 0.01
+LOOK_S = 0.01
 _NO_LOCKS_HERE = (errno.EBADF, errno.ENOLCK, errno.EOPNOTSUPP)
 """NFS locks no folder: there two consoles may still overtake each other."""
 
 
 @contextlib.contextmanager
-def locked(path: Path) -> Iterator[None]:
+def locked(path: Path, *, patience_s: float = PATIENCE_S) -> Iterator[None]:
     """No other console changes `path` meanwhile; OSError where that cannot be had in time.
 
     Its folder is what is locked: the file itself is replaced by each writing, and flock(2) holds an open
@@ -29,23 +29,24 @@ def locked(path: Path) -> Iterator[None]:
     target = Path(os.path.realpath(path))
     folder = os.open(private_folder(target.parent), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        _wait_for(folder, target)
+        deadline = time.monotonic() + patience_s
+        while not taken(folder):
+            if time.monotonic() > deadline:
+                why = f"another sparkconsole has been writing for {patience_s:g} s"
+                raise TimeoutError(errno.ETIMEDOUT, why, str(target))
+            time.sleep(LOOK_S)  # flock(2) knows no limit of time
         yield
     finally:
         os.close(folder)
 
 
-def _wait_for(folder: int, target: Path) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while True:
-        try:
-            return fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                why = f"another sparkconsole has been writing for {PATIENCE_S:g} s"
-                raise TimeoutError(errno.ETIMEDOUT, why, str(target)) from None
-        except OSError as error:
-            if error.errno in _NO_LOCKS_HERE:
-                return None
+def taken(file: int) -> bool:
+    """Whether the lock of an open file or folder is ours now."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        if error.errno not in _NO_LOCKS_HERE:
             raise
-        time.sleep(_LOOK_S)
+    return True

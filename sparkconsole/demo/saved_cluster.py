@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import fcntl
 import hashlib
 import io
 import json
@@ -16,13 +15,14 @@ import os
 import pickle
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 from sparkconsole import __version__
+from sparkconsole.config.locked import taken
 from sparkconsole.config.paths import private_folder, write_private
 from sparkconsole.demo import stories
 from sparkconsole.demo.clock import DemoClock
@@ -71,7 +71,7 @@ async def _locked(folder: Path) -> AsyncIterator[None]:
         raise _not_kept(folder, error) from error
     try:
         until = time.monotonic() + WAIT_S
-        while not _taken(file):
+        while not taken(file):
             if time.monotonic() >= until:
                 holder = os.pread(file, 20, 0).decode("ascii", "replace").strip() or "unknown"
                 raise Refused(
@@ -84,13 +84,6 @@ async def _locked(folder: Path) -> AsyncIterator[None]:
         yield
     finally:
         os.close(file)
-
-
-def _taken(file: int) -> bool:
-    with suppress(BlockingIOError):
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return True
-    return False
 
 
 # --- to a file and back

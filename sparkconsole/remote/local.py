@@ -62,7 +62,7 @@ class LocalPipe:
     async def kill(self) -> None:
         """Ends the command and its children if it still runs."""
         await self.close_input()
-        await _gone(self._process)
+        await end_process(self._process)
         # Something detached may hold the output for ever.
         self._errors.cancel()
         await asyncio.gather(self._errors, return_exceptions=True)
@@ -79,7 +79,7 @@ def end_group(process: asyncio.subprocess.Process, signal_number: int = signal.S
         os.killpg(process.pid, signal_number)
 
 
-async def _gone(process: asyncio.subprocess.Process) -> None:
+async def end_process(process: asyncio.subprocess.Process) -> None:
     """Ends a process and what it started, politely first, and waits for that, also while being cancelled."""
     if process.returncode is None:
         await asyncio.shield(asyncio.create_task(_end(process)))
@@ -130,7 +130,7 @@ class LocalShell(LiveShell):
                 f"`{shlex.join(argv)[:120]}` did not end within {timeout:.0f} s", node=self.node
             ) from None
         finally:
-            await _gone(process)
+            await end_process(process)
         return Completed(self.node, tuple(argv), process.returncode, out, err)
 
     async def _outputs(
@@ -184,5 +184,5 @@ class LocalShell(LiveShell):
             return await asyncio.shield(starting)
         except asyncio.CancelledError:
             # A start that is cancelled between fork and pipes never returns (CPython gh-119710).
-            await _gone(await starting)
+            await end_process(await starting)
             raise

@@ -116,6 +116,21 @@ def test_the_last_node_of_a_file_that_we_made_can_be_removed_and_another_one_add
     assert nodes(path) == [NEW.name]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        'default = "lab"\n[clusters.lab] # mine\n# by the window\nnodes = [{ name = "a", address = "x" }]\n',
+        '[clusters.lab]\n# by the window\n[[clusters.lab.nodes]]\nname = "a"\naddress = "x"\n',
+        '# by the window\n[clusters]\n[[clusters.lab.nodes]]\nname = "a"\naddress = "x"\n[clusters.other]\n',
+    ],
+)
+def test_removing_the_last_node_keeps_what_was_written_around_it(path: Path, text: str) -> None:
+    put(path, text)
+    put(path, edit.without_node(path, "lab", "a"))
+    assert nodes(path) == []
+    assert "# by the window" in path.read_text()
+
+
 def test_removing_a_stranger_names_the_nearest(path: Path) -> None:
     put(path, TABLES)
     with pytest.raises(WrongUsage, match="no node 'sprak2'") as caught:

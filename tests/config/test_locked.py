@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from sparkconsole.config import locked as lock
 from sparkconsole.config.inventory import load
 from sparkconsole.config.locked import locked
 
@@ -32,11 +31,10 @@ def holder(path: Path) -> subprocess.Popen[str]:
     return process
 
 
-def test_who_waits_too_long_is_told_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_waits_too_long_is_told_why(tmp_path: Path) -> None:
     path = tmp_path / "cluster.toml"
-    monkeypatch.setattr(lock, "PATIENCE_S", 0.05)
     with holder(path) as other:
-        with pytest.raises(OSError, match="another sparkconsole") as caught, locked(path):
+        with pytest.raises(OSError, match="another sparkconsole") as caught, locked(path, patience_s=0.05):
             pass
         assert caught.value.strerror
         other.kill()

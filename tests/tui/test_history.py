@@ -9,6 +9,7 @@ import pytest
 from sparkconsole.config.globals import Options
 from sparkconsole.tui.app import Console
 from sparkconsole.tui.line.history import MOST, history_file, keep_in_history, load_history, remembered
+from tests.config.test_locked import holder
 from tests.tui.harness import seen
 
 
@@ -41,6 +42,14 @@ def test_two_consoles_keep_the_lines_of_both() -> None:
     for line in ("status", "check", "status"):
         keep_in_history(line)
     assert load_history() == ["check", "status"]
+
+
+def test_a_console_that_hangs_with_the_lock_costs_the_line_and_no_time() -> None:
+    keep_in_history("status")
+    with holder(history_file()) as other:
+        keep_in_history("check")
+        other.kill()
+    assert load_history() == ["status"]
 
 
 def test_no_file_is_no_history() -> None:

@@ -163,5 +163,5 @@ async def gate(
     dated = (replace(m, at=at) if isinstance(m, Rate) else m for m in measured)
     done = replace(seen, measured=tuple(dated))
     if done.rates:
-        history.add(done.rates)
+        await asyncio.to_thread(history.add, done.rates)
     return done

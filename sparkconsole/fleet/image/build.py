@@ -110,8 +110,9 @@ def build_plan(spec: recipes.BuildSpec, seen: BuildSite, job: Job, folder: Path)
     free = size(seen.site.free_bytes) if seen.site.free_bytes is not None else "an unknown number of bytes"
     notes = [f"built with {seen.builder.kind} in the job's folder; {free} free in {seen.site.folder or '?'}"]
     if spec.recipe == recipes.SOURCE_RECIPE:
-        known = seen.commit[:12] if seen.commit else "not known here; the image's label will be shown"
-        notes.append(f"vLLM {spec.vllm_ref} is commit {known}")
+        unknown = "could not be resolved; the image's label will show it"
+        commit = f"is {seen.commit[:12]}" if seen.commit else unknown
+        notes.append(f"the commit of vLLM {spec.vllm_ref} {commit}")
     moves = Moves(f"from the network to {seen.node}, what the build lacks")
     return Plan(f"Build {spec.tag} on {seen.node}", steps, notes=tuple(notes), moves=moves)
 

@@ -8,7 +8,7 @@ from collections.abc import Coroutine, Iterable
 from contextlib import suppress
 
 from sparkconsole.clock import cancelled
-from sparkconsole.errors import Cancelled, CommandFailed, SparkError, TimedOut, Unreachable
+from sparkconsole.errors import Cancelled, CommandFailed, SparkError, TimedOut, Unreachable, last_reason
 from sparkconsole.fleet.execute_plan import verify
 from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.model.launch.spec import Backend
@@ -202,5 +202,4 @@ class _Drive:
 
 
 def _plain(error: CommandFailed) -> Why:
-    lines = [line for line in error.stderr.splitlines() if line.strip()]
-    return Why(lines[-1].strip() if lines else error.cause, error.hint)
+    return Why(last_reason(error.stderr) or error.cause, error.hint)

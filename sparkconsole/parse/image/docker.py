@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from sparkconsole.errors import last_reason
 from sparkconsole.model.docker import (
     CacheRecord,
     Container,
@@ -101,8 +102,8 @@ def why_refused(stderr: str) -> Why:
     text = _NOT_HERE.sub(r"No such image: \1", stderr)
     if found := cause_of(text, During.LAUNCH):
         return Why(found.text, found.remedy)
-    lines = [line.strip() for line in stderr.splitlines() if line.strip() and "docker run --help" not in line]
-    return Why(f"docker said: {lines[-1][:300]}" if lines else "docker run failed and said nothing")
+    reason = last_reason(stderr)
+    return Why(f"docker said: {reason[:300]}" if reason else "docker run failed and said nothing")
 
 
 def name_taken(stderr: str) -> bool:

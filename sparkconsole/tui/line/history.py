@@ -36,9 +36,9 @@ def load_history() -> list[str]:
 def keep_in_history(line: str) -> None:
     """Keeps a line beside those of other consoles; secrets become `***`.
 
-    A folder that cannot be written costs the history only.
+    A folder that cannot be written, or that another console holds, costs the history only: keys do not wait.
     """
-    with contextlib.suppress(OSError), locked(history_file()):
+    with contextlib.suppress(OSError), locked(history_file(), patience_s=0.1):
         lines = remembered(load_history(), _safe(line))
         write_private(history_file(), "".join(f"{line}\n" for line in lines))
 

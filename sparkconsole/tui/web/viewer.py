@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-import signal
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Sequence
@@ -14,8 +12,10 @@ from aiohttp import web
 from textual_serve.app_service import AppService
 from textual_serve.download_manager import DownloadManager
 
+from sparkconsole.remote.local import end_process
+
 GRACE_S = 1.0
-"""A console that was told to end has this long; then it is killed."""
+"""A console that was asked to end has this long; then it gets the signals."""
 DRIVER = "sparkconsole.tui.web.driver:BrowserDriver"
 
 
@@ -55,7 +55,7 @@ class Viewer(AppService):
             await self._close()
 
     async def stop(self) -> None:
-        """Asks the console to end; after a moment it is killed, with whatever it had started here.
+        """Asks the console to end; after a moment it is ended, with whatever it had started here.
 
         A second call waits for the first one's end, and a caller that is cancelled does not stop it.
         """
@@ -63,19 +63,10 @@ class Viewer(AppService):
         await asyncio.shield(self._ending)
 
     async def _end(self) -> None:
-        process, reading = self._process, self._task
-        if process is None:
+        if self._process is None:
             return
         with contextlib.suppress(TimeoutError, ConnectionError):
             async with asyncio.timeout(GRACE_S):
                 await super().stop()
-                await process.wait()
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        if reading is not None:
-            reading.cancel()
-            await asyncio.wait((reading,))
-        # asyncio calls a process ended when its pipes are, and what nobody reads never ends.
-        for pipe in (process.stdout, process.stderr):
-            await pipe.read() if pipe else None
-        await process.wait()
+                await self._process.wait()
+        await end_process(self._process)

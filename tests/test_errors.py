@@ -1,0 +1,36 @@
+"""What an error quotes of a command that failed: the reason, and not what its tool adds to it."""
+
+from __future__ import annotations
+
+import pytest
+
+from sparkconsole.errors import CommandFailed, last_reason
+from sparkconsole.parse.image.docker import why_refused
+
+NO_SHELL = 'docker: Error response from daemon: exec: "sh": executable file not found in $PATH: unknown.'
+AFTERWARDS = (
+    'time="2026-01-01T10:00:00Z" level=error msg="error waiting for container: context canceled"',
+    "See 'docker run --help'.",
+    "\nRun 'docker run --help' for more information\n",
+)
+
+
+@pytest.mark.parametrize("after", AFTERWARDS)
+def test_the_reason_of_docker_is_quoted_whoever_asked(after: str) -> None:
+    stderr = f"{NO_SHELL}\n{after}"
+    assert str(CommandFailed(("docker", "run", "x"), 127, stderr)).endswith(NO_SHELL)
+    assert "waiting for container" not in why_refused(stderr).cause
+    assert "--help" not in why_refused(stderr).cause
+
+
+@pytest.mark.parametrize(
+    ("stderr", "reason"),
+    [
+        ("", ""),
+        (" \n\n", ""),
+        ("one\ntwo\n\n", "two"),
+        ("See 'docker run --help'.", "See 'docker run --help'."),
+    ],
+)
+def test_a_command_that_says_nothing_else_is_quoted_as_it_is(stderr: str, reason: str) -> None:
+    assert last_reason(stderr) == reason
