@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from sparkconsole import errors
 from sparkconsole.errors import CommandFailed, last_reason
 from sparkconsole.parse.image.docker import why_refused
+from sparkconsole.remote.image_program import protocol
 
 NO_SHELL = 'docker: Error response from daemon: exec: "sh": executable file not found in $PATH: unknown.'
 AFTERWARDS = (
@@ -13,6 +15,11 @@ AFTERWARDS = (
     "See 'docker run --help'.",
     "\nRun 'docker run --help' for more information\n",
 )
+
+
+def test_the_program_on_a_node_knows_the_same_afterthoughts() -> None:
+    """It stands alone there, and imports nothing of ours."""
+    assert protocol.AFTERWARDS == errors._AFTERWARDS
 
 
 @pytest.mark.parametrize("after", AFTERWARDS)

@@ -13,7 +13,7 @@ from sparkconsole.config.inventory import Inventory, parse
 from sparkconsole.config.locked import locked
 from sparkconsole.config.paths import write_private
 from sparkconsole.config.reading import read_text
-from sparkconsole.errors import WrongConfig, WrongUsage
+from sparkconsole.errors import SparkError, WrongConfig, WrongUsage
 from sparkconsole.model.cluster import Cluster, Node
 from sparkconsole.model.text.alike import suggestion
 
@@ -62,7 +62,8 @@ def _read(path: Path, cluster: str, planned: str | None) -> tuple[str, Inventory
 def change(path: Path, changed: Callable[[str], str]) -> str:
     """Reads, changes and writes the inventory while no other console does; its new text.
 
-    WrongConfig, and the old file stays, when the new text is no valid inventory or cannot be written.
+    WrongConfig, and the old file stays, when the new text is no valid inventory or cannot be written;
+    SparkError when others are at it.
     """
     try:
         with locked(path):
@@ -71,8 +72,11 @@ def change(path: Path, changed: Callable[[str], str]) -> str:
             write_private(path, text)
             if read_text(path) != text:
                 hint = "something else writes it: look at it, then do it again"
-                raise WrongConfig(f"{path} is not what was written", hint=hint)
+                raise SparkError(f"{path} is not what was written", hint=hint)
         return text
+    except TimeoutError as error:
+        hint = "wait for it or end it, then do it again"
+        raise SparkError(f"{path} cannot be written: {error.strerror}", hint=hint) from error
     except OSError as error:
         hint = "let your login write it, or name another file with --config"
         raise WrongConfig(f"{path} cannot be written: {error.strerror}", hint=hint) from error

@@ -113,7 +113,9 @@ GLOBALS = (
     GlobalOption("dry_run", ("--dry-run",), "Show the plan, change nothing."),
     GlobalOption("yes", ("--yes",), "Skip the question; a destructive plan needs its word.", "WORD", bare=""),
     GlobalOption("json", ("--json",), "One JSON object, or one a line, on standard output."),
-    GlobalOption("read_only", ("--read-only",), "Refuse every verb that changes a machine."),
+    GlobalOption(
+        "read_only", ("--read-only",), "Refuse every verb that changes a machine or puts a load on it."
+    ),
     GlobalOption(
         "theme", ("--theme",), "The console's theme.", "NAME", whole_run="in the console it is :theme NAME"
     ),

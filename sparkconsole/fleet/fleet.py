@@ -78,9 +78,13 @@ class Fleet:
     @property
     def head(self) -> str:
         """The head's name; WrongUsage when the cluster is empty."""
+        self.require_nodes()
+        return self.names[0]
+
+    def require_nodes(self) -> None:
+        """WrongUsage when the cluster is empty."""
         if not self.names:
             raise WrongUsage("the cluster has no nodes", hint="add some: sparkconsole node add NAME ADDRESS")
-        return self.names[0]
 
     async def shell(self, node: str) -> Shell:
         """The node's one connection, made at first use; Unreachable when there is none to be had."""

@@ -6,7 +6,7 @@ import secrets
 from collections import Counter
 
 from sparkconsole.clock import Clock
-from sparkconsole.model.work.plan import blank
+from sparkconsole.model.text.blank import blank
 
 
 class Fresh:

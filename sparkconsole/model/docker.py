@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from sparkconsole.model.text.blank import has_blank
 from sparkconsole.model.text.units import moment
-from sparkconsole.model.work.plan import has_blank
 
 _SETTINGS = ("NCCL_", "GLOO_", "VLLM_HOST_IP=", "RAY_memory_monitor_refresh_ms=")
 """Variables that say how ranks find each other; others may be secrets and are left where they are."""

@@ -51,7 +51,7 @@ class Bus:
 
 @dataclass(frozen=True, slots=True)
 class Vitals:
-    """What a node says of itself, that a reading has as its sampler says it. None: nobody said."""
+    """What a sampled line and a reading have in common. None: nobody said."""
 
     clock_s: float
     """The node's wall clock."""
@@ -91,7 +91,7 @@ class Sample(Vitals):
 
     rails: Mapping[str, Counters] = field(default_factory=dict)
     nets: Mapping[str, Counters] = field(default_factory=dict)
-    mono_s: float = 0.0
+    mono_s: float = field(kw_only=True)
     """The node's monotonic clock; rates are over this one."""
     cpu_busy: int = 0
     cpu_total: int = 0

@@ -29,7 +29,7 @@ class LineReader:
 
 
 async def lines_of(pipe: Pipe) -> AsyncIterator[str]:
-    """The lines that a command prints, as they come, until it has ended; how, `pipe.wait` says once more."""
+    """The lines that a command prints, as they come; how it ended, `pipe.wait` says."""
     reader = LineReader()
     while chunk := await pipe.read():
         for line in reader.feed(chunk):

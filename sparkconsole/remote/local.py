@@ -17,7 +17,7 @@ from sparkconsole.remote.shell import (
     Completed,
     Endpoint,
     checked_argv,
-    reading,
+    exports_from_input,
     too_much,
 )
 
@@ -172,7 +172,7 @@ class LocalShell(LiveShell):
     async def _process(self, argv: Sequence[str], secrets: tuple[str, ...]) -> asyncio.subprocess.Process:
         # Through a shell, as sshd does it: a command means the same here and on every other node. It replaces
         # the shell: a leader that ended would leave what ignores SIGTERM behind.
-        line = f"{reading(secrets)}exec {shlex.join(checked_argv(argv))}"
+        line = f"{exports_from_input(secrets)}exec {shlex.join(checked_argv(argv))}"
         starting = asyncio.ensure_future(
             asyncio.create_subprocess_exec(
                 "sh", "-c", line,

@@ -1,4 +1,4 @@
-"""`Shell` is the seam to a machine: argv lists in, bytes and lines out. Backends: ssh, local, replay.
+"""`Shell` is the seam to a machine: argv lists in, answers and pipes out. Backends: ssh, local, replay.
 
 Quoting happens in `shlex.join`, and in ssh/framing.py for shells of every kind.
 """
@@ -125,7 +125,7 @@ class Shell(Protocol):
         """Closes the connection and every forwarded socket."""
 
 
-def reading(secrets: Sequence[str]) -> str:
+def exports_from_input(secrets: Sequence[str]) -> str:
     """For `sh`, before a command: the values of `secrets` are read from standard input, a line each, so that
     they never stand in a process list."""
     return "".join(f"IFS= read -r {name} && export {name} && " for name in secrets)

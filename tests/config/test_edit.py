@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import stat
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from sparkconsole.config import edit
 from sparkconsole.config.inventory import load, parse
+from sparkconsole.config.locked import locked
 from sparkconsole.config.settings import load_settings
-from sparkconsole.errors import WrongConfig, WrongUsage
+from sparkconsole.errors import SparkError, WrongConfig, WrongUsage
 from sparkconsole.model.cluster import Node
 
 TABLES = """\
@@ -164,3 +166,14 @@ def test_settings_are_validated_the_same_way(path: Path) -> None:
     with pytest.raises(WrongConfig, match="line 1: thme is not a known key") as caught:
         load_settings(path)
     assert "theme?" in caught.value.hint
+
+
+def test_a_file_that_another_console_holds_is_left_as_it_is(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(path, TABLES)
+    monkeypatch.setattr("sparkconsole.config.edit.locked", partial(locked, patience_s=0))
+    with locked(path), pytest.raises(SparkError, match="another sparkconsole has been writing") as caught:
+        put(path, INLINE)
+    assert (caught.value.exit_code, caught.value.hint) == (1, "wait for it or end it, then do it again")
+    assert path.read_text() == TABLES

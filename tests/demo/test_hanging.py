@@ -49,7 +49,7 @@ async def test_a_rank_that_stands_still_is_named_and_goes_on() -> None:
         assert store.server.suspect == "spark-02"
         assert "spark-02: its GPU does nothing while spark-01 waits for it" in store.server.detail
         assert any(sign.startswith("spark-01: GPU 9") for sign in store.server.signs), store.server.signs
-        assert "stuck" in await seen(pilot)
+        assert "✖ stuck" in await seen(pilot)
         await fault(pilot, clock, "demo clear spark-02")
         await comes(pilot, clock, lambda s: s.server.phase is ServerPhase.READY and s.server.generated_per_s)
 

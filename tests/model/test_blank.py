@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sparkconsole.model.work.plan import blank
+from sparkconsole.model.text.blank import blank
 from tests.blanks import blanks, filled
 
 ID, DATE = blank("id of build 1 of line 6"), blank("minute of the build of line 6")

@@ -259,3 +259,14 @@ def test_a_port_without_a_gid_for_ipv4_is_warned_of() -> None:
     fabric = replace(HERE, hcas=tuple(replace(h, gids=h.gids[:2]) for h in HERE.hcas))
     (warning,) = choose_network(fabric, peers=(THERE,)).warnings
     assert "rocep1s0f1 has no GID for RoCE v2 over IPv4" in warning
+
+
+def test_a_device_named_twice_is_in_no_subnet_with_itself() -> None:
+    chosen = choose_network(HERE, ib_if=("rocep1s0f1", "rocep1s0f1"))
+    assert not [warning for warning in chosen.warnings if "in one subnet" in warning]
+
+
+def test_only_the_ports_with_a_link_are_fast() -> None:
+    """A card may have two ports under one device name."""
+    ports = (Hca("mlx5_0", "e0", up=True), Hca("mlx5_0", "e1", up=False))
+    assert [n.name for n in Fabric(ports, (Netdev("e0"), Netdev("e1"))).fast()] == ["e0"]

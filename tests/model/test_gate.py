@@ -295,6 +295,15 @@ def test_a_line_per_pair_and_rail_with_its_own_verdict() -> None:
     }
 
 
+def test_an_address_that_two_interfaces_hold_is_a_line_and_no_crash() -> None:
+    """What is wired or configured wrongly is what the test is for."""
+    here, there = ([Rail(name, address) for name in ("e0", "e1")] for address in ("10.0.0.1", "10.0.0.2"))
+    both = [(RailWay("a", one, "b", other), RailWay("b", other, "a", one)) for one in here for other in there]
+    found = Paths(paths=tuple(Path(way) for pair in both for way in pair))
+    (line,) = FabricTest({}, {}, found).lines()
+    assert (line.there.way.node, line.there.way.peer) == ("a", "b")
+
+
 def test_only_red_keeps_a_cluster_from_starting() -> None:
     chosen = {f"n{i}": network(i) for i in (1, 2)}
     fabrics = {n: fabric(i) for i, n in enumerate(chosen, 1)}

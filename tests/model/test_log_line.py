@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from sparkconsole.model.logs.line import LONGEST, Level, level_of, log_line, moment, normalised
+from sparkconsole.model.logs.line import LONGEST, Level, level_of, log_line, normalised
+from sparkconsole.model.text.units import moment
 
 
 @pytest.mark.parametrize(

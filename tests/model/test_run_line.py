@@ -76,6 +76,13 @@ def test_how_they_ended_and_where_differs_too() -> None:
     assert told["error"] == ("–", "no route")
 
 
+def test_what_differs_at_its_far_end_is_shown_to_its_end() -> None:
+    one, other = ({"steps": [{"node": f"spark-{i:02}"} for i in range(n)]} for n in (40, 39))
+    causes = [{"cause": "x" * 250 + end} for end in ("a", "b")]
+    found = differences(run(plan=one, error=causes[0]), run(plan=other, error=causes[1]))
+    assert {name for name, was, now, _ in found if was != now} == {"nodes", "error"}
+
+
 def test_items_go_by_their_node_and_long_samples_are_left_out() -> None:
     data = {"hosts": [{"host": "a", "n": 1}], "few": [5], "many": list(range(100)), "no": None}
     assert dict(leaves(data)) == {"hosts[a].host": "a", "hosts[a].n": 1, "few[0]": 5}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sparkconsole.model.serve.memory_guard import MemoryPoint, Return, judge_return, waits_for
+from sparkconsole.model.serve.memory_guard import MemoryPoint, MemoryReturn, judge_return, waits_for
 
 GB = 10**9
 
@@ -16,17 +16,17 @@ def seen(*available: float, every: float = 1.0) -> list[MemoryPoint]:
 @pytest.mark.parametrize(
     ("readings", "outcome"),
     [
-        pytest.param(seen(110), Return.ENOUGH, id="enough at once"),
-        pytest.param(seen(20), Return.UNKNOWN, id="one look says nothing"),
-        pytest.param(seen(20, 30, 45), Return.COMES, id="it grows"),
-        pytest.param(seen(20, 30, 45, 105), Return.ENOUGH, id="it is back"),
-        pytest.param(seen(20, 20, 20.01, 20.02), Return.STAYS, id="it does not grow"),
-        pytest.param(seen(20, 60, 60, 60, 60), Return.STAYS, id="it grew and stopped"),
-        pytest.param(seen(20, 19, 18), Return.UNKNOWN, id="it falls, too early to tell"),
-        pytest.param([], Return.UNKNOWN, id="nothing"),
+        pytest.param(seen(110), MemoryReturn.ENOUGH, id="enough at once"),
+        pytest.param(seen(20), MemoryReturn.UNKNOWN, id="one look says nothing"),
+        pytest.param(seen(20, 30, 45), MemoryReturn.COMES, id="it grows"),
+        pytest.param(seen(20, 30, 45, 105), MemoryReturn.ENOUGH, id="it is back"),
+        pytest.param(seen(20, 20, 20.01, 20.02), MemoryReturn.STAYS, id="it does not grow"),
+        pytest.param(seen(20, 60, 60, 60, 60), MemoryReturn.STAYS, id="it grew and stopped"),
+        pytest.param(seen(20, 19, 18), MemoryReturn.UNKNOWN, id="it falls, too early to tell"),
+        pytest.param([], MemoryReturn.UNKNOWN, id="nothing"),
     ],
 )
-def test_how_it_stands(readings: list[MemoryPoint], outcome: Return) -> None:
+def test_how_it_stands(readings: list[MemoryPoint], outcome: MemoryReturn) -> None:
     assert judge_return(readings, 100 * GB) is outcome
 
 

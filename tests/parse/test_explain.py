@@ -287,3 +287,20 @@ def test_a_known_cause_stands_before_an_error_that_nobody_knows() -> None:
 
 def test_colons_outside_of_a_traceback_are_no_exception() -> None:
     assert explain(("Step 3: copy", "Foo.Bar: baz", "INFO 11-24 07:00:00 [a.py:1] Done: yes")) == ()
+
+
+@pytest.mark.parametrize(
+    ("line", "cause"),
+    [
+        ('"GET /v2/ HTTP/1.1" 502 no space left on device', "disk-full"),
+        (
+            '"POST /v1/x HTTP/1.1" 500 torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2 GiB',
+            "gpu-out-of-memory",
+        ),
+        ('unauthorized: authentication required "GET /v2/x HTTP/1.1" 500', "registry-refused"),
+        ('INFO:     10.0.0.1:5 - "POST /v1/x HTTP/1.1" 500 Internal Server Error', "request-failed"),
+    ],
+)
+def test_a_failed_request_that_says_why_is_explained_by_that(line: str, cause: str) -> None:
+    [found] = explain([line])
+    assert found.id == cause

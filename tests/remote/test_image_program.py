@@ -372,16 +372,42 @@ def _archive(format_: int = tarfile.PAX_FORMAT) -> bytes:
 @pytest.mark.parametrize("known", [set(), {"blobs/sha256/aa"}, {"blobs/sha256/aa", "blobs/sha256/bb"}])
 def test_only_known_blobs_are_left_out_with_all_that_belongs_to_them(known: set[str]) -> None:
     out = io.BytesIO()
-    assert filtered(io.BytesIO(_archive()), out, known) == len(known)
+    assert filtered(io.BytesIO(_archive()), out.write, known) == len(known)
     with tarfile.open(fileobj=io.BytesIO(out.getvalue())) as tar:
         names = tar.getnames()
         assert [m.mtime for m in tar.getmembers()] == [1.5] * len(names)
     assert names == [n for n in ("blobs/sha256/aa", "blobs/sha256/bb", "manifest.json") if n not in known]
 
 
-def test_an_archive_that_ends_early_is_no_success() -> None:
+def test_an_archive_with_nothing_left_out_is_copied_byte_for_byte() -> None:
+    out = io.BytesIO()
+    filtered(io.BytesIO(_archive()), out.write, set())
+    assert out.getvalue() == _archive()
+
+
+@pytest.mark.parametrize("at", [2000, 600, 100, 1])
+def test_an_archive_that_ends_early_is_no_success(at: int) -> None:
+    out = io.BytesIO()
     with pytest.raises(Wrong, match="in the middle"):
-        filtered(io.BytesIO(_archive()[:2000]), io.BytesIO(), set())
+        filtered(io.BytesIO(_archive()[:at]), out.write, set())
+    assert not out.getvalue().endswith(bytes(1024))
+
+
+def test_one_that_ends_between_two_entries_gets_no_end_here() -> None:
+    """`docker load` refuses what has no end; here its sender's exit code says that it failed."""
+    whole, out = _archive(), io.BytesIO()
+    with tarfile.open(fileobj=io.BytesIO(whole)) as tar:
+        second = tar.getmembers()[1].offset
+    filtered(io.BytesIO(whole[:second]), out.write, set())
+    assert out.getvalue() == whole[:second]
+
+
+def test_what_is_no_header_in_the_middle_is_no_success() -> None:
+    whole, out = _archive(), io.BytesIO()
+    with tarfile.open(fileobj=io.BytesIO(whole)) as tar:
+        second = tar.getmembers()[1].offset
+    with pytest.raises(Wrong, match="in the middle"):
+        filtered(io.BytesIO(whole[:second] + b"not a header" * 60), out.write, set())
 
 
 NO_PYTHON = (

@@ -290,7 +290,9 @@ int nvmlDeviceGetPowerUsage(void *h, unsigned *p) { *p = 48200; return is(h); }
 int nvmlDeviceGetTemperature(void *h, unsigned s, unsigned *t) { *t = 70 + s; return is(h); }
 int nvmlDeviceGetClockInfo(void *h, unsigned c, unsigned *m) { return 3; }
 int nvmlDeviceGetMaxClockInfo(void *h, unsigned c, unsigned *m) { *m = 3003; return is(h); }
-int nvmlDeviceGetCurrentClocksThrottleReasons(void *h, unsigned long long *b) { *b = 0x25; return is(h); }
+int nvmlDeviceGetCurrentClocksThrottleReasons(void *h, unsigned long long *b) {
+  *b = 0x25; return HELD ? HELD : is(h);
+}
 int nvmlDeviceGetPerformanceState(void *h, unsigned *p) { *p = 0; return is(h); }
 int nvmlDeviceGetComputeRunningProcesses_v3(void *h, unsigned *n, row *r) {
   r[0].pid = 12; r[0].used = 1ULL << 36; r[1].pid = 13; r[1].used = ~0ULL; *n = 2; return is(h);
@@ -301,13 +303,13 @@ int nvmlSystemGetProcessName(unsigned p, char *s, unsigned n) {
 """
 
 
-def nvml(folder: Path, refuses: int = 0) -> dict[str, str]:
+def nvml(folder: Path, refuses: int = 0, held: int = 0) -> dict[str, str]:
     """NVIDIA's library as a stand-in that answers by the same calls."""
     if shutil.which("cc") is None:
         pytest.skip("no C compiler")
     (folder / "nvml.c").write_text(NVML)
-    words = ("cc", "-shared", "-fPIC", f"-DREFUSES={refuses}", "-o", "libnvidia-ml.so.1", "nvml.c")
-    subprocess.run(words, cwd=folder, check=True, timeout=60)
+    words = ("cc", "-shared", "-fPIC", f"-DREFUSES={refuses}", f"-DHELD={held}", "-o", "libnvidia-ml.so.1")
+    subprocess.run((*words, "nvml.c"), cwd=folder, check=True, timeout=60)
     return {"LD_LIBRARY_PATH": str(folder)}
 
 
@@ -319,6 +321,11 @@ async def test_the_library_is_asked_in_the_same_process(machine: Path) -> None:
     assert (gpu.clock_max_mhz, gpu.memory_clock_mhz, gpu.held) == (3003, None, ("power cap", "heat"))
     assert now.gpu_processes == (GpuProcess(12, "VLLM::Worker", 1 << 36), GpuProcess(13, "x", None))
     assert now.gpu_error == ""
+
+
+async def test_a_driver_that_cannot_say_what_holds_the_clock_is_asked_for_the_rest(machine: Path) -> None:
+    (gpu,) = (await said(Node(nvml(machine, held=999)), machine, until="gpus"))[-1].gpus
+    assert (gpu.utilisation, gpu.power_w, gpu.held) == (71, 48.2, None)
 
 
 async def test_a_library_without_a_driver_says_so(machine: Path) -> None:

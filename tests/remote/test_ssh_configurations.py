@@ -123,6 +123,10 @@ CASES = (
     Case("ProxyJump none", FAR + "  ProxyJump none\nHost *\n  ProxyJump hop\n" + HOPS),
     Case("ProxyCommand", FAR + "  ProxyCommand <PYTHON> <HOME>/relay.py %h %p\n"),
     Case(
+        "ProxyCommand with a percent sign of its own",
+        FAR + "  ProxyCommand /bin/sh -c 'test \"$0\" = 5%% && exec <PYTHON> <HOME>/relay.py %h %p' 5%%\n",
+    ),
+    Case(
         "ProxyCommand that says something",
         FAR + "  ProxyCommand /bin/sh -c 'echo on >&2; exec <PYTHON> <HOME>/relay.py %h <PORT>'\n",
     ),

@@ -228,7 +228,7 @@ async def test_a_result_is_saved_for_its_owner_alone(tmp_path: Path) -> None:
     [
         (ServerPhase.NONE, "5 serves a model"),
         (ServerPhase.LOADING, "still loading"),
-        (ServerPhase.UNKNOWN, "Unknown yet"),
+        (ServerPhase.UNKNOWN, "Not known yet"),
         (ServerPhase.READY, "^j benchmarks"),
     ],
 )

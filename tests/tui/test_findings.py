@@ -100,7 +100,7 @@ def test_the_evidence_has_problem_remedy_and_what_is_not_known() -> None:
     assert [line.plain for line in show.evidence(row, 60)] == [
         "✖ spark-02: no GPU is visible",
         "→ reboot it",
-        "· no answer from spark-03",
+        "· not checked on spark-03",
         "✔ spark-01: GB10",
     ]
     told = show.explained(row)

@@ -317,7 +317,7 @@ async def test_x_stops_a_launch_after_asking() -> None:
         task = pretend_launch((*app.store.nodes, "c", "d"), clock, failed=False)
         task.handle = asyncio.create_task(asyncio.sleep(3600))
         app.work.tasks.append(task)
-        await seen(pilot, lambda t: "X cancels and cleans up" in t)
+        await seen(pilot, lambda t: "X stops it and cleans up" in t)
         for agree in (False, True):
             assert task.handle is not None
             assert not task.handle.cancelled()

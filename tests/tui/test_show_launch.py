@@ -213,7 +213,7 @@ def test_a_refusal_says_why_what_to_do_and_which_key() -> None:
     assert plain(show.refused_lines(error, 76)) == [
         "✖ b: the cluster is half-running",
         "→ sparkconsole launch --repair, or stop",
-        "F repairs it, D stops it",
+        "F repairs it, D takes it down",
     ]
     missing = Refused("the image x is not on b", hint="sparkconsole image copy x", node="b")
     assert plain(show.refused_lines(missing, 76))[-1] == "3 goes to the images"

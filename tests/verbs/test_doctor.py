@@ -42,7 +42,8 @@ async def demo(nodes: int, **options: Any) -> AsyncIterator[Session]:
 
 async def carried(session: Session, *words: str) -> Answer:
     result = await begin(session, understand(words))
-    result = await result.execute(lambda _: None) if isinstance(result, PlannedAction) else result
+    if isinstance(result, PlannedAction):
+        result = await execute_action(session, words, result, lambda _: None)
     assert isinstance(result, Answer)
     return result
 

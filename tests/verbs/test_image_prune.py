@@ -225,7 +225,7 @@ async def test_an_engine_that_cannot_say_what_it_takes_up_keeps_its_cache(
 
 
 async def test_words_that_make_no_sense_are_refused(stage: Stage, session: Session) -> None:
-    with pytest.raises(WrongUsage, match="--keep"):
+    with pytest.raises(WrongUsage, match="--keep takes 0 or more"):
         understand(("image", "prune", "--keep", "-1"))
     with pytest.raises(WrongUsage, match="no duration"):
         await prune(session, cache_until="soon")

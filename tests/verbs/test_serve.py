@@ -45,7 +45,9 @@ async def pair() -> PretendCluster:
 @pytest.fixture
 async def session(pair: PretendCluster, tmp_path: Path) -> AsyncIterator[Session]:
     async with pair.fleet() as fleet:
-        yield Session(Options(), Inventory(), pair.cluster, fleet, Journal(tmp_path / "state", RealClock()))
+        journal = Journal(tmp_path / "state", RealClock())
+        run = journal.begin(("serve",), "c", {})
+        yield Session(Options(), Inventory(), pair.cluster, fleet, journal, run=run)
 
 
 def planned(result: Any) -> PlannedAction:
@@ -333,7 +335,8 @@ async def test_memory_that_still_comes_back_is_waited_for_and_said(
             starts.set()
 
     carried = asyncio.create_task(action.execute(tell))
-    await starts.wait()
+    waiting = asyncio.create_task(starts.wait())
+    await asyncio.wait((carried, waiting), return_when=asyncio.FIRST_COMPLETED)
     carried.cancel()  # nothing answers on these nodes afterwards
     with contextlib.suppress(asyncio.CancelledError):
         await carried
@@ -377,7 +380,7 @@ async def test_a_cluster_may_always_guard_and_a_start_do_without(
 
 
 def test_a_guard_at_nothing_is_refused() -> None:
-    with pytest.raises(WrongUsage, match="--guard-at"):
+    with pytest.raises(WrongUsage, match="--guard-at takes more than 0"):
         understand(("serve", "org/m", "--guard", "--guard-at", "0"))
 
 

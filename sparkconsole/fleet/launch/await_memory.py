@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from sparkconsole.errors import SparkError
 from sparkconsole.fleet.fleet import Fleet
-from sparkconsole.model.serve.memory_guard import MemoryPoint, Return, judge_return, waits_for
+from sparkconsole.model.serve.memory_guard import MemoryPoint, MemoryReturn, judge_return, waits_for
 from sparkconsole.model.text.units import size
 from sparkconsole.model.work.news import Advance, Remark, Report
 from sparkconsole.remote.node.facts import memory_state
@@ -22,7 +22,7 @@ class MemoryAwaited:
     """How waiting ended on one node."""
 
     node: str
-    outcome: Return
+    outcome: MemoryReturn
     available: int
     needed: int
     waited_s: float
@@ -53,11 +53,11 @@ async def _await_node(
         waited_s, needed = fleet.clock.monotonic() - began, int(state.total * share)
         seen.append(MemoryPoint(waited_s, state.available))
         outcome = judge_return(seen, needed)
-        if outcome in (Return.ENOUGH, Return.STAYS) or waited_s >= most_s:
+        if outcome in (MemoryReturn.ENOUGH, MemoryReturn.STAYS) or waited_s >= most_s:
             end = MemoryAwaited(node, outcome, state.available, needed, waited_s)
             _tell_end(end, report, waited=reported)
             return end
-        if outcome is Return.COMES:
+        if outcome is MemoryReturn.COMES:
             if not reported:
                 report(Remark(waits_for(state.available, needed), node))
             reported = True
@@ -67,9 +67,9 @@ async def _await_node(
 
 def _tell_end(end: MemoryAwaited, report: Report, *, waited: bool) -> None:
     """Silence where there was enough from the start."""
-    if end.outcome is Return.ENOUGH and waited:
+    if end.outcome is MemoryReturn.ENOUGH and waited:
         report(Remark(f"its memory came back in {end.waited_s:.0f} s", end.node))
-    elif end.outcome is not Return.ENOUGH:
-        why = "it does not grow" if end.outcome is Return.STAYS else f"after {end.waited_s:.0f} s"
+    elif end.outcome is not MemoryReturn.ENOUGH:
+        why = "it does not grow" if end.outcome is MemoryReturn.STAYS else f"after {end.waited_s:.0f} s"
         text = f"{size(end.available)} of {size(end.needed)} are available, and {why}: it goes on with that"
         report(Remark(text, end.node, "warning" if waited else "info"))

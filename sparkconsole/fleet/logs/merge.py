@@ -17,7 +17,7 @@ from sparkconsole.clock import cancelled
 from sparkconsole.errors import Absent, ChangedHostKey, SparkError, UnknownHostKey, Unreachable
 from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.fleet.logs.sources import Source, Stamped
-from sparkconsole.model.logs.line import moment
+from sparkconsole.model.text.units import moment
 
 WINDOW_S = 0.2
 """Lines that come within this time are put in order by their own times."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from statistics import median
 
 from sparkconsole.errors import SparkError
@@ -153,7 +153,7 @@ def disk(_: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
         yield ok("disk", node, text)
     else:
         remedy = "docker system df shows what could go; an image needs up to 35 GB"
-        yield _low(free)("disk", node, text, remedy)
+        yield _low_disk(free, node, text, remedy)
     yield from _models_disk(node, look, free)
 
 
@@ -164,11 +164,11 @@ def _models_disk(node: str, look: Look, docker_free: int) -> Iterator[Finding]:
     for place, free in bytes_free.items():
         if free < LITTLE_DISK and not (place == "home" and bytes_free.get("cache") == free):
             remedy = "remove models that nobody needs: sparkconsole model list"
-            yield _low(free)("disk", node, f"{size(free)} free {places[place]}", remedy)
+            yield _low_disk(free, node, f"{size(free)} free {places[place]}", remedy)
 
 
-def _low(free: int) -> Callable[..., Finding]:
-    return fail if free < LEAST_DISK else warn
+def _low_disk(free: int, node: str, text: str, remedy: str) -> Finding:
+    return (fail if free < LEAST_DISK else warn)("disk", node, text, remedy)
 
 
 def clock(evidence: ClusterEvidence) -> Iterator[Finding]:

@@ -65,14 +65,9 @@ def _pinned(held: _Set) -> Iterator[Finding]:
             yield fail("settings", held.node, f"{text}: NCCL ends with errno 61", remedy)
 
 
-def _switches(held: _Set) -> Iterator[Finding]:
-    """What turns RDMA off; and Ray's watchdog, which takes the GPU's memory for the programs'."""
+def _without_rdma(held: _Set) -> Iterator[Finding]:
     if held.values.get("NCCL_IB_DISABLE") == "1" and held.devices:
         text = "NCCL_IB_DISABLE=1 keeps NCCL off RDMA, ten times slower, and there are devices with a link"
-        yield warn("settings", held.node, text, AGAIN)
-    period = held.values.get("RAY_memory_monitor_refresh_ms", "0")
-    if period != "0":
-        text = f"RAY_memory_monitor_refresh_ms={period}: Ray will kill vLLM for the memory that the GPU uses"
         yield warn("settings", held.node, text, AGAIN)
 
 
@@ -109,7 +104,17 @@ def _gone(held: _Set) -> Iterator[Finding]:
             yield warn("settings", held.node, text, AGAIN)
 
 
-_VARIABLES: tuple[Callable[[_Set], Iterator[Finding]], ...] = (_pinned, _switches, _half, _gone)
+def _watchdog(held: _Set) -> Iterator[Finding]:
+    """Ray's: on unified memory it takes the GPU's for the programs', and kills the engine."""
+    period = held.values.get("RAY_memory_monitor_refresh_ms", "0")
+    if period != "0":
+        text = f"RAY_memory_monitor_refresh_ms={period}: Ray will kill vLLM for the memory that the GPU uses"
+        yield warn("settings", held.node, text, AGAIN)
+
+
+_VARIABLES: tuple[Callable[[_Set], Iterator[Finding]], ...] = (
+    _pinned, _without_rdma, _half, _gone, _watchdog,
+)  # fmt: skip
 
 
 # --- the servers

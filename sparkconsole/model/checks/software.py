@@ -55,7 +55,7 @@ def known_bad(evidence: ClusterEvidence) -> Iterator[Finding]:
     found = [f for n, (look, _) in deep.items() for f in _met(evidence, n, look)]
     yield from found
     if not found:
-        yield ok("known bad", "", f"none of {len(evidence.rules)} bad version combinations")
+        yield ok("known bad", "", f"none of the {len(evidence.rules)} known bad combinations")
 
 
 def _met(evidence: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
@@ -205,9 +205,9 @@ def ray(evidence: ClusterEvidence) -> Iterator[Finding]:
     if not any(spec.backend is Backend.RAY for spec in _launched(evidence)):
         return
     if members is None:
-        text = "its container runs, and Ray's dashboard does not answer"
-        silent = warn("ray", evidence.head, text, "sparkconsole launch --repair")
-        yield from (silent,) if evidence.ray_asked else ()
+        if evidence.ray_asked:
+            text = "its container runs, and Ray's dashboard does not answer"
+            yield warn("ray", evidence.head, text, "sparkconsole launch --repair")
         return
     alive = living(members)
     places = {n: a for n, look in evidence.seen.items() if (a := _ray_address(evidence, n, look))}

@@ -126,11 +126,13 @@ class Fabric:
 
     def fast(self) -> tuple[Netdev, ...]:
         """Interfaces of RDMA ports with a link, in the order of the devices."""
-        return self.netdevs_of([h.device for h in self.up])
+        return self._netdevs(self.up)
 
     def netdevs_of(self, devices: Collection[str]) -> tuple[Netdev, ...]:
         """The interfaces of these RDMA devices, in the order in which the machine lists them."""
-        hcas = (h for h in self.hcas if h.device in devices)
+        return self._netdevs(h for h in self.hcas if h.device in devices)
+
+    def _netdevs(self, hcas: Iterable[Hca]) -> tuple[Netdev, ...]:
         return tuple(n for h in hcas if (n := self.netdev(h.netdev)) is not None)
 
 
@@ -276,7 +278,7 @@ def _left_out(fabric: Fabric, netdev: Netdev, hcas: Sequence[Hca], peers: Sequen
 
 
 def _disagreeing(fabric: Fabric, hcas: Sequence[Hca]) -> Iterable[str]:
-    netdevs = [n for h in hcas if (n := fabric.netdev(h.netdev))]
+    netdevs = [n for name in dict.fromkeys(h.netdev for h in hcas) if (n := fabric.netdev(name))]
     mtus = {n.name: n.mtu for n in netdevs if n.mtu is not None}
     if len(set(mtus.values())) > 1:
         text = ", ".join(f"{name} {mtu}" for name, mtu in mtus.items())

@@ -12,7 +12,6 @@ from sparkconsole.model.fabric.links import Fabric, NodeNetwork
 from sparkconsole.model.fabric.paths import Path, Paths, judge_paths
 from sparkconsole.model.fabric.rates import Rate, Unmeasured, earlier, judge_rate, judge_unmeasured
 from sparkconsole.model.finding import Finding, Severity
-from sparkconsole.model.text.alike import groups
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,11 +127,14 @@ class FabricTest:
 
     def lines(self) -> tuple[PairLine, ...]:
         """A line per pair and rail, in the nodes' order."""
-        ends = (((p.way.node, p.way.rail.address), (p.way.peer, p.way.far.address)) for p in self.paths.paths)
-        both = groups(zip(ends, self.paths.paths, strict=True), lambda pair: frozenset(pair[0]))
-        return tuple(self._line(*(path for _, path in pair)) for pair in both)
+        ways = {
+            ((p.way.node, p.way.rail.address), (p.way.peer, p.way.far.address)): p for p in self.paths.paths
+        }
+        first = {frozenset(ends): ends for ends in reversed(ways)}
+        shown = [ends for ends in ways if first[frozenset(ends)] == ends]
+        return tuple(self._line(ways[ends], ways.get((ends[1], ends[0]))) for ends in shown)
 
-    def _line(self, path: Path, back: Path | None = None) -> PairLine:
+    def _line(self, path: Path, back: Path | None) -> PairLine:
         ways = {path.way, *((back.way,) if back else ())}
         ends = {(w.node, w.peer, w.rail.interface) for w in ways}
         rate = next((r for r in self.rates if (r.node, r.peer, r.interface) in ends), None)

@@ -9,7 +9,7 @@ from datetime import datetime
 from sparkconsole.model.logs.severity import Level, letter_level, marked, spelled
 from sparkconsole.model.text.units import moment
 
-__all__ = ["LONGEST", "Level", "LogLine", "level_of", "log_line", "moment", "normalised"]
+__all__ = ["LONGEST", "Level", "LogLine", "level_of", "log_line", "normalised"]
 
 LONGEST = 4000
 """Characters of a line that are kept; what is longer says how much more there was."""

@@ -3,10 +3,8 @@
 Below the freeze line neither the GPU's driver nor the kernel's killer helps in time: a Spark hangs for
 minutes or for ever (about 115 of 121 GiB used). The trend says how long it is until then.
 
-Whether the memory of an earlier server still comes back: a hundred gigabytes take seconds to a minute.
-
-A start that does not wait for them finds too little and ends; one that waits for what never comes back wastes
-time. What decides is whether the available memory grows.
+After a server has ended its memory comes back within seconds to a minute. A start that does not wait finds
+too little and ends; one that waits for what never comes back wastes time. What decides is whether it grows.
 """
 
 from __future__ import annotations
@@ -130,26 +128,31 @@ USUAL_SHARE = 0.9
 """Of the memory, as vLLM takes it when it is not told."""
 
 
-class Return(StrEnum):
-    """How it stands."""
+class MemoryReturn(StrEnum):
+    """Whether the memory that an ended server held comes back."""
 
     ENOUGH = "enough"
     COMES = "comes back"
     STAYS = "stays away"
     UNKNOWN = "not known yet"
 
+    @property
+    def is_near(self) -> bool:
+        """It is there, or on its way."""
+        return self in (MemoryReturn.ENOUGH, MemoryReturn.COMES)
 
-def judge_return(seen: Sequence[MemoryPoint], needed: int) -> Return:
+
+def judge_return(seen: Sequence[MemoryPoint], needed: int) -> MemoryReturn:
     """Of the readings so far, in the order of time."""
     if not seen:
-        return Return.UNKNOWN
+        return MemoryReturn.UNKNOWN
     now = seen[-1]
     if now.available >= needed:
-        return Return.ENOUGH
+        return MemoryReturn.ENOUGH
     window = [f for f in seen if now.at_s - f.at_s <= GROWTH_S]
     if now.available - min(f.available for f in window) >= LEAST_GROWTH:
-        return Return.COMES
-    return Return.STAYS if now.at_s - seen[0].at_s >= GROWTH_S else Return.UNKNOWN
+        return MemoryReturn.COMES
+    return MemoryReturn.STAYS if now.at_s - seen[0].at_s >= GROWTH_S else MemoryReturn.UNKNOWN
 
 
 def waits_for(now: int, needed: int) -> str:

@@ -64,4 +64,8 @@ codecs.register_error("sparkconsole.as_ascii", _as_ascii)
 
 def plain(text: str, encoding: str) -> str:
     """`text` with only what `encoding` has; nothing changes where it has all of it."""
-    return text.encode(encoding, "sparkconsole.as_ascii").decode(encoding)
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        return text.encode(encoding, "sparkconsole.as_ascii").decode(encoding)
+    return text

@@ -3,7 +3,6 @@ script show the same one."""
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -13,18 +12,6 @@ from sparkconsole.model.work.answer import Sheet, header_and_rows
 from sparkconsole.model.work.consequences import Consequences, Moves
 from sparkconsole.model.work.job import Job
 from sparkconsole.model.work.tier import Tier
-
-_BLANK = re.compile("‹([^‹›]+)›")
-
-
-def blank(what: str) -> str:
-    """The sign for what only the run can know: the same name is the same value, wherever it stands."""
-    return f"‹{what}›"
-
-
-def has_blank(text: str) -> bool:
-    """A part of it is not known before."""
-    return _BLANK.search(text) is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from sparkconsole.model.work.job import Run
 Difference = tuple[str, str, str, str]
 """What, the first run's, the second's, and the change where it is a number."""
 NONE = "–"
+MOST_OF_A_VALUE = 200
 MOST_ITEMS = 32
 """Longer lists are samples, which differ in any case."""
 
@@ -21,11 +22,11 @@ def differences(first: Run, second: Run) -> tuple[Difference, ...]:
     """Only what is not the same."""
     rows = [*_words(first, second)]
     ends, outcomes = (_end(first), _end(second)), (dict(leaves(first.outcome)), dict(leaves(second.outcome)))
-    for one, other in (ends, outcomes):
+    for (one, other), most in ((ends, None), (outcomes, MOST_OF_A_VALUE)):
         for name in dict.fromkeys((*one, *other)):
             was, now = one.get(name), other.get(name)
             if was != now:
-                rows.append((name, _shown(was), _shown(now), change(was, now)))
+                rows.append((name, _shown(was, most), _shown(now, most), change(was, now)))
     return tuple(rows)
 
 
@@ -70,9 +71,9 @@ def change(first: Any, second: Any) -> str:
     return f"{(second - first) / first:+.1%}".replace("%", " %") if len(numbers) == 2 and first else ""
 
 
-def _shown(value: Any) -> str:
+def _shown(value: Any, most: int | None) -> str:
     if value is None:
         return NONE
     if isinstance(value, timedelta):
         return hms(value.total_seconds())
-    return f"{value:g}" if isinstance(value, float) else str(value)[:200]
+    return f"{value:g}" if isinstance(value, float) else str(value)[:most]

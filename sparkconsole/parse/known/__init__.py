@@ -23,12 +23,12 @@ from sparkconsole.parse.known.serving.kernels import KERNELS
 from sparkconsole.parse.known.serving.model_files import MODEL_FILES
 from sparkconsole.parse.known.serving.ranks import RANKS
 from sparkconsole.parse.known.serving.ray import RAY
-from sparkconsole.parse.known.serving.requests import REQUESTS
+from sparkconsole.parse.known.serving.requests import ANSWERS, REQUESTS
 from sparkconsole.parse.known.tried_first import SPECIFIC
 
 _TABLES = (
     SPECIFIC, OOM, POWER, REQUESTS, MACHINE, RAY, DOCKER, BUILD, FABRIC, MODEL_FILES, HUB, PROCESS, ENGINE,
-    KERNELS, RANKS, HARMLESS,
+    KERNELS, RANKS, ANSWERS, HARMLESS,
 )  # fmt: skip
 
 KNOWN: tuple[KnownCause, ...] = tuple(

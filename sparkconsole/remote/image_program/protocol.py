@@ -10,8 +10,9 @@ import time
 from typing import Any, BinaryIO
 
 BOOT = "import sys;i=sys.stdin.buffer;n=int(i.readline());exec(compile(i.read(n),'image','exec'))"
-AFTERWARDS = ("error waiting for container", "docker run --help")
 """Reads a program from standard input and leaves the rest of it to the program."""
+AFTERWARDS = ("error waiting for container", "docker run --help")
+"""What `docker run` (20.10 to 29) adds to its reason: where help is to be had, that it stopped waiting."""
 FALL_BACK = 75
 """Exit status of a sender that could not do it this way."""
 EVERY_S = 0.5
@@ -46,10 +47,7 @@ def give(pipe: BinaryIO, program: bytes) -> None:
 
 
 def last_line(output: BinaryIO) -> str:
-    """Of what a process that has ended wrote into a file: the last line that is a cause.
-
-    `docker run` (20.10 to 29) adds to its reason where help is to be had, at times that it stopped waiting.
-    """
+    """Of what a process that has ended wrote into a file: the last line that is a cause."""
     output.seek(0)
     lines = output.read().decode("utf-8", "replace").strip().splitlines()
     causes = [line for line in lines if line.strip() and not any(mark in line for mark in AFTERWARDS)]

@@ -192,6 +192,8 @@ def fetch_all(
         coming = [several.submit(bring, row) for row in sorted(rows, key=lambda r: -int(r["size"]))]
         while wait(coming, 0.3).not_done:
             counted.tell()
+    for one in coming:
+        one.result()  # what nobody expected is no success
     counted.tell()
 
 

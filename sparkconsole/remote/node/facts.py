@@ -54,9 +54,7 @@ for p in /sys/class/infiniband/*/ports/*; do
   d=${p%/ports/*}; r "$p/gid_attrs/ndevs/0"; n=$V
   [ -n "$n" ] || for w in "$d"/device/net/*; do [ -e "$w" ] && n=${w##*/} && break; done
   r "$d/sys_image_guid"; echo "port ${d##*/} ${p##*/} ${n:--} ${V:--}"
-  for k in state phys_state rate link_layer; do r "$p/$k"; echo "$k $V"; done
-  r "$d/node_guid"; echo "node_guid $V"
-  sed -n 's/^PCI_SLOT_NAME=/pci /p' "$d/device/uevent" 2>/dev/null
+  for k in state phys_state rate; do r "$p/$k"; echo "$k $V"; done
   for g in 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do
     r "$p/gids/$g"; v=$V
     case $v in 0000:0000:0000:0000:0000:0000:0000:0000|'') continue;; esac
@@ -106,7 +104,6 @@ for f in /sys/class/infiniband/*/fw_ver; do
   d=${f%/fw_ver}; r "$f"; [ -z "$V" ] || echo "firmware ${d##*/} $V"
 done
 $S ip -o route show default 2>/dev/null | sed -n 's/.* dev \([^ ]*\).*/default \1/p'
-d=$h; [ -d "$d" ] || d=$HOME; t=$($S stat -f -c %T "$d" 2>/dev/null); [ -z "$t" ] || echo "cache-type $t"
 for d in vllm flashinfer torch_compile; do
   t=$($S stat -f -c %T "$HOME/.cache/$d" 2>/dev/null); [ -z "$t" ] || echo "compile $d $t"
 done

@@ -86,7 +86,7 @@ class Nvml:
             if asked is not None:
                 found = (kind or self.c.c_uint)(0)
                 code = asked(handle, *(self.c.c_uint(m) for m in more), self.c.byref(found))
-                if code in LOST:
+                if code in LOST and kind is None:
                     self.check(code)
                 return None if code else found.value
         return None
@@ -111,9 +111,13 @@ class Nvml:
             "clock": self.figure("nvmlDeviceGetClockInfo", handle, 1),
             "clock_max": self.figure("nvmlDeviceGetMaxClockInfo", handle, 1),
             "mem_clock": self.figure("nvmlDeviceGetClockInfo", handle, 2),
-            "throttle": self.figure(HELD, handle, kind=self.c.c_ulonglong),
+            "throttle": tried(self.held_by, handle),
             "pstate": f"P{state}" if state is not None and state < UNKNOWN_STATE else "",
         }
+
+    def held_by(self, handle: Any) -> int | None:
+        """The bits that say why the clock is held; a driver that cannot say it keeps its other readings."""
+        return self.figure(HELD, handle, kind=self.c.c_ulonglong)
 
     def use(self, handle: Any) -> int | None:
         """Percent of the time in which something computed."""

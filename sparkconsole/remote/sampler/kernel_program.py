@@ -23,7 +23,7 @@ MATTERS = re.compile(
 MOST_LINES, MOST_TEXT = 20, 300
 """Lines kept between two looks, the newest; characters of one."""
 FILE_PAUSE_S = 0.2
-SILENT_S = 10.0
+LOG_SILENT_S = 10.0
 """A journal that has not said one line by then may not be read."""
 
 
@@ -89,7 +89,7 @@ class KernelLog(threading.Thread):
             words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
             preexec_fn=dying_with_us(),  # noqa: PLW1509 - one system call, looked up before the fork
         )  # fmt: skip
-        watch = threading.Timer(SILENT_S, self.give_up)
+        watch = threading.Timer(LOG_SILENT_S, self.give_up)
         watch.daemon = True
         watch.start()
         for line in self.child.stdout:

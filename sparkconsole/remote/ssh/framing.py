@@ -14,7 +14,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 
 from sparkconsole.errors import Unreachable
-from sparkconsole.remote.shell import reading
+from sparkconsole.remote.shell import exports_from_input
 
 MOST_GREETING_BYTES = 1 << 20
 """A login shell that prints more than that before a command will never come to it."""
@@ -45,7 +45,7 @@ def framed_line(
     known = "".join(f"export {name}={shlex.quote(value)}; " for name, value in (environment or {}).items())
     # Errors first: where a startup file made one of both outputs, the mark of standard output comes last.
     text = f'echo "{mark}{ERRORS} $$" >&2; echo "{mark}{OUTPUT} $$"; '
-    script = f"{text}{known}{reading(secrets)}exec {shlex.join(argv)}"
+    script = f"{text}{known}{exports_from_input(secrets)}exec {shlex.join(argv)}"
     return f"exec /bin/sh -c '{_BOOT}' sparkconsole '{plain_word(script)}'"
 
 

@@ -12,14 +12,21 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import asyncssh
 
 from sparkconsole.errors import WrongConfig
 from sparkconsole.model.cluster import Node, login_words
-from sparkconsole.remote.ssh_config.openssh_config import place_by_ssh, place_from
-from sparkconsole.remote.ssh_config.place import SSH_PORT, USUAL_KNOWN, SshDestination, paths, usual_keys
+from sparkconsole.remote.ssh_config.openssh_config import agent_socket, place_by_ssh
+from sparkconsole.remote.ssh_config.place import (
+    SSH_PORT,
+    USUAL_KNOWN,
+    SshDestination,
+    hops,
+    paths,
+    usual_keys,
+)
 
 KEPT_S = 5.0
 """How long an answer of `ssh -G` is taken for the next question, while the files stay as they are."""
@@ -87,35 +94,34 @@ def _by_library(address: str, user: str | None, port: int | None) -> SshDestinat
             hint="there is no ssh program here, and without it less of that file is understood",
         ) from error
     config = options.config
-    keywords = {name.lower(): found for name in _READ if (found := _values(config.get(name)))}
-    files = {key: " ".join(keywords.get(key, usual)) for key, usual in USUAL_KNOWN.items()}
-    return place_from(
-        address,
-        {
-            "identityfile": [str(path) for path in usual_keys(Path.home())],
-            **keywords,
-            "hostname": [options.host or address],
-            "port": [str(options.port or SSH_PORT)],
-            "user": [options.username],
-            "identityagent": [str(config.get("IdentityAgent", "SSH_AUTH_SOCK") or "none")],
-            "addressfamily": [_FAMILIES.get(config.get("AddressFamily"), "any")],
-            **{key: [names] for key, names in files.items()},
-        },
+    family = {int(socket.AF_INET): "inet", int(socket.AF_INET6): "inet6"}
+    proxy = str(config.get("ProxyCommand", "") or "")
+    return SshDestination(
+        address=address,
+        host=options.host or address,
+        port=options.port or SSH_PORT,
+        user=options.username,
+        alias=options.host_key_alias or "",
+        jumps=hops(options.tunnel) if isinstance(options.tunnel, str) else (),
+        proxy="" if proxy == "none" else proxy,
+        keys=paths(_words(config.get("IdentityFile"))) or usual_keys(Path.home()),
+        certificates=paths(_words(config.get("CertificateFile"))),
+        agent=agent_socket(str(config.get("IdentityAgent", "SSH_AUTH_SOCK") or "none")),
+        named_keys_only=bool(config.get("IdentitiesOnly", False)),
+        key_login=bool(config.get("PubkeyAuthentication", True)),
+        known_hosts=paths(
+            (
+                *(_words(config.get("UserKnownHostsFile")) or USUAL_KNOWN["userknownhostsfile"]),
+                *(_words(config.get("GlobalKnownHostsFile")) or USUAL_KNOWN["globalknownhostsfile"]),
+            )
+        ),
+        family=family.get(int(cast(int, config.get("AddressFamily", 0))), ""),
+        bind=str(config.get("BindAddress", "") or ""),
+        connect_timeout_s=cast("float | None", config.get("ConnectTimeout")),
     )
 
 
-_READ = (
-    "HostKeyAlias", "ProxyJump", "ProxyCommand", "IdentityFile", "CertificateFile", "IdentitiesOnly",
-    "PubkeyAuthentication", "UserKnownHostsFile", "GlobalKnownHostsFile", "BindAddress",
-    "ConnectTimeout",
-)  # fmt: skip
-_FAMILIES: dict[object, str] = {socket.AF_INET: "inet", socket.AF_INET6: "inet6"}
-
-
-def _values(value: object) -> list[str]:
-    """As `ssh -G` prints them."""
-    if value in (None, ""):
-        return []
-    if isinstance(value, bool):
-        return ["yes" if value else "no"]
-    return [str(one) for one in value] if isinstance(value, list | tuple) else [str(value)]
+def _words(value: object) -> tuple[str, ...]:
+    if isinstance(value, str):
+        return (value,)
+    return tuple(cast(Sequence[str], value)) if value else ()

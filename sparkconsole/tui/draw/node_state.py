@@ -320,14 +320,21 @@ def ray_word(state: NodeState) -> Text:
     return Text("alive", "$node-up") if state.in_ray else Text("gone", "$node-lost")
 
 
+OLDEST = 2005
+"""No container and no image is older."""
+
+
 def seconds_since(stamp: str, wall: datetime) -> float | None:
-    """Seconds from an ISO time to now; None for what is no time, or is the zero time of Docker."""
+    """Seconds from an ISO time to now; None for what is no time, or stands for none.
+
+    Docker's zero time is the year 1; reproducible builders write 1970 or 1980.
+    """
     try:
         at = datetime.fromisoformat(stamp.strip())
     except ValueError:
         return None
     at = at if at.tzinfo else at.replace(tzinfo=UTC)
-    return (wall - at).total_seconds() if at.year > 1970 else None
+    return (wall - at).total_seconds() if at.year >= OLDEST else None
 
 
 def lost_lines(state: NodeState, context: DrawContext) -> tuple[Text, ...]:

@@ -20,8 +20,7 @@ HERE = Path(__file__).parent
 LOOPBACK = "127.0.0.1"
 MOST_BYTES = 1 << 20
 """Of one message from the browser: a long paste."""
-SMALLEST, LARGEST = 10, 1000
-"""Columns and lines of a tab's console, whatever the page asks for."""
+SIZE = (("width", 80), ("height", 24))
 
 
 class ConsoleServer(Server):
@@ -75,7 +74,8 @@ class ConsoleServer(Server):
         if not watches:
             self._seat = viewer
         try:
-            await viewer.start(_length(request, "width", 80), _length(request, "height", 24))
+            width, height = (to_int(request.query.get(side, ""), usual) for side, usual in SIZE)
+            await viewer.start(width, height)
             await self._process_messages(stream, viewer)
         except (ValueError, TypeError, LookupError, AttributeError, AssertionError):
             await stream.close(code=1003, message=b"not understood")
@@ -100,14 +100,13 @@ class ConsoleServer(Server):
 
     def _admits(self, request: web.Request) -> bool:
         """The secret is compared in constant time; a page of another origin opens no socket here."""
-        hosts = {f"{LOOPBACK}:{self.port}", f"localhost:{self.port}"}
-        if request.host not in hosts:
+        if request.host != f"{LOOPBACK}:{self.port}":  # the page would load its parts from there
             return False
         shown = request.path.split("/")[1]
         if not secrets.compare_digest(shown.encode(), self._secret.encode()):
             return False
         from_elsewhere = request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin")
-        ours = request.headers.get("Origin") in {f"http://{host}" for host in hosts}
+        ours = request.headers.get("Origin") == self.public_url
         return ours if request.path.endswith("/ws") else not from_elsewhere
 
     def _headers(self) -> dict[str, str]:
@@ -129,10 +128,6 @@ class ConsoleServer(Server):
             "Cross-Origin-Resource-Policy": "same-origin",
             "Cache-Control": "no-store",
         }
-
-
-def _length(request: web.Request, side: str, usual: int) -> int:
-    return min(max(to_int(request.query.get(side, ""), usual), SMALLEST), LARGEST)
 
 
 def serve(words: Sequence[str], port: int = 8000, host: str = LOOPBACK, *, shared: bool = False) -> int:

@@ -16,7 +16,14 @@ from sparkconsole.remote.local import end_process
 
 GRACE_S = 1.0
 """A console that was asked to end has this long; then it gets the signals."""
+SMALLEST, LARGEST = 10, 1000
+"""Columns and lines of a tab's console, whatever the page asks for."""
 DRIVER = "sparkconsole.tui.web.driver:BrowserDriver"
+
+
+def bounded(length: int) -> int:
+    """A side of the console, in cells."""
+    return min(max(length, SMALLEST), LARGEST)
 
 
 class Viewer(AppService):
@@ -47,6 +54,14 @@ class Viewer(AppService):
         )  # fmt: skip
         self._process, self._stdin = process, process.stdin
         return process
+
+    async def set_terminal_size(self, width: int, height: int) -> None:
+        """As the page asks, within what a console can be drawn in."""
+        await super().set_terminal_size(bounded(width), bounded(height))
+
+    async def start(self, width: int, height: int) -> None:
+        """The same, at its beginning."""
+        await super().start(bounded(width), bounded(height))
 
     async def run(self) -> None:
         """Until the console ends; a tab whose console could not start or died is told so."""

@@ -88,6 +88,19 @@ class LogView(ScrollView, can_focus=True):
     feed: Feed | None = None
     """What fills the ring while it can be seen; None: somebody else does."""
 
+    def let_go(self) -> None:
+        """Reads no more; what was read stays."""
+        if self.feed is not None:
+            self.feed.stop()
+        self.feed = None
+
+    def read_from(self, feed: Feed) -> None:
+        """Another feed from now on, and its lines."""
+        self.let_go()
+        self.feed = feed
+        feed.begin()
+        self.show_ring(feed.ring)
+
     async def rest(self) -> None:
         """Nobody looks: nothing is read."""
         if self.feed is not None:

@@ -85,7 +85,8 @@ async def run(
         Name of the containers; without it the cluster's.
     """
     # First of all: every option by its name.
-    values = {key: value for key, value in locals().items() if key in BenchSpec.model_fields}
+    given = dict(locals())  # a tracer sees other locals within a comprehension
+    values = {key: value for key, value in given.items() if key in BenchSpec.model_fields}
     values["model"] = model or "the served one"
     checked_spec(BenchSpec, ("bench", "run"), values)  # what cannot be is said before anybody is asked
     container = name or session.cluster.container

@@ -53,7 +53,7 @@ async def check(
     env
         Also show the variables that each node's container would get.
     """
-    session.fleet.head  # noqa: B018 - an empty cluster is refused
+    session.fleet.require_nodes()
     cluster = session.cluster
     image, container = tag or cluster.image, name or cluster.container
     looks = await probe(session.fleet, container, image)

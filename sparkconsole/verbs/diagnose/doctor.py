@@ -62,7 +62,7 @@ async def doctor(
     ib_if
         RDMA devices, with commas; without it detected on each.
     """
-    session.fleet.head  # noqa: B018 - an empty cluster is refused
+    session.fleet.require_nodes()
     only = _known(checks)
     if fix and session.options.read_only:
         raise Refused("doctor --fix changes the cluster, and this session is read-only")

@@ -10,7 +10,8 @@ import re
 import stat
 import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Generator
+from contextlib import closing
 from pathlib import Path
 from typing import IO, Annotated, Any, cast
 
@@ -70,8 +71,8 @@ def _read(name: str, several: bool) -> LogFindings:
     node, equals, path = name.partition("=")
     if not equals or "/" in node or Path(name).exists():
         node, path = "", name
-    with _opened(path) as stream:
-        return examine(_lines(stream, path), node or (Path(path).stem if several else ""))
+    with _opened(path) as stream, closing(_lines(stream, path)) as lines:
+        return examine(lines, node or (Path(path).stem if several else ""))
 
 
 def _opened(path: str) -> io.BufferedReader:
@@ -105,7 +106,7 @@ def _refuse_device(stream: IO[bytes], name: str) -> None:
         raise WrongUsage(f"{name} is a device", hint="give a log: sparkconsole logs prints one")
 
 
-def _lines(stream: io.BufferedReader, path: str) -> Iterator[str]:
+def _lines(stream: io.BufferedReader, path: str) -> Generator[str, None, None]:
     """Text whatever its encoding; a file that is none is refused."""
     head = stream.peek(4)[:4]
     encoding = next((name for shape, name in _WIDE if re.match(shape, head, re.DOTALL)), "utf-8-sig")

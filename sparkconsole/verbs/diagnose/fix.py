@@ -138,7 +138,7 @@ def _fixed(tried: Sequence[Finding], done: _Done, after: tuple[Finding, ...], an
         # Of several copies under one verb some may have arrived.
         trouble = "" if gone and finding.fix and finding.fix.words else done.trouble.get(finding, "")
         result = "failed" if trouble else "mended" if gone else "done, and still found"
-        word = result.replace("mended", "fixed")
+        word = "fixed" if result == "mended" else result
         rows.append((word, finding.node, finding.check, trouble or finding.sentence))
         data.append({**finding.as_data(), "result": result, "detail": trouble})
     sheet = Sheet.of(("", "node", "check", "what was found"), rows)

@@ -16,7 +16,7 @@ from sparkconsole.model.fabric.links import NodeNetwork
 from sparkconsole.model.facts import NodeFacts
 from sparkconsole.model.launch.spec import Backend
 from sparkconsole.model.ray import RayMember
-from sparkconsole.model.serve.memory_guard import FREEZE_LINE, GROWTH_S, USUAL_SHARE, Return
+from sparkconsole.model.serve.memory_guard import FREEZE_LINE, GROWTH_S, USUAL_SHARE
 from sparkconsole.model.text.units import size
 from sparkconsole.model.work.news import nobody
 from sparkconsole.remote.shell import Shell
@@ -90,7 +90,7 @@ async def _tight(fleet: Fleet, stage: Stage) -> tuple[Finding, ...]:
     """
     tight = [n for n in stage.nodes if stage.sites[n].available_bytes < FREEZE_LINE]
     seen = await await_memory(fleet, tight, USUAL_SHARE, nobody, most_s=GROWTH_S)
-    stays = [n for n in tight if n not in seen or seen[n].outcome not in (Return.COMES, Return.ENOUGH)]
+    stays = [n for n in tight if n not in seen or not seen[n].outcome.is_near]
     why = {node: _TIGHT.format(size(stage.sites[node].available_bytes)) for node in stays}
     return tuple(Finding("memory", Severity.FAIL, node, why[node], _HOLDERS) for node in stays)
 

@@ -79,7 +79,7 @@ async def execute(
 
 
 async def begin(session: Session, request: Request) -> Result:
-    """Calls the verb. A verb that changes machines only plans here; read-only sessions refuse it.
+    """Calls the verb. One that changes machines only plans here; read-only sessions refuse it, and loads.
 
     A word that names no node is refused before the verb sees it.
     """

@@ -48,8 +48,7 @@ class Session:
 
     def record_jobs(self, jobs: Iterable[Job | None]) -> None:
         """Writes down what the verb under way starts; a part of it that needs no job is None."""
-        if self.run is not None:
-            self.run = self.journal.add_jobs(self.run, [job for job in jobs if job is not None])
+        self.run = self.journal.add_jobs(self.own_run(), [job for job in jobs if job is not None])
 
     def member(self, name: str | None) -> str:
         """The node of the cluster that is meant; the head where none was said."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+import threading
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
@@ -233,7 +234,7 @@ def _edited(session: Session, title: str, cluster: str, change: Callable[..., st
     step = Step("write", CONSOLE, f"write {path}", ("tee", str(path)), stdin=text)
 
     async def execute(report: Report) -> Answer:
-        await asyncio.to_thread(edit.change, path, lambda now: change(planned=now))
+        await _written(path, change)
         # The rest of a script sees the cluster as the file says it now.
         await session.regroup(load(path), cluster)
         nodes = [node.name for node in session.inventory.clusters[cluster].nodes]
@@ -244,13 +245,29 @@ def _edited(session: Session, title: str, cluster: str, change: Callable[..., st
     return PlannedAction(Plan(title, (step,), Tier.LOOK), execute, (ClusterChanged(text),))
 
 
+async def _written(path: Path, change: Callable[..., str]) -> None:
+    """Writes the file, unless it is cancelled while another console holds it: a thread would go on."""
+    given_up = threading.Event()
+
+    def changed(now: str) -> str:
+        if given_up.is_set():
+            raise Refused(f"{path} was left as it is")
+        return change(planned=now)
+
+    try:
+        await asyncio.to_thread(edit.change, path, changed)
+    except asyncio.CancelledError:
+        given_up.set()
+        raise
+
+
 # --- exec, shell
 
 
 def chosen(session: Session, asked: Iterable[str]) -> tuple[str, ...]:
     """Names of nodes, in the cluster's order; WrongUsage with the nearest for a stranger."""
     words = tuple(asked)
-    session.fleet.head  # noqa: B018 - an empty cluster is refused
+    session.fleet.require_nodes()
     if not words or "all" in words:
         return session.fleet.names
     names = {session.cluster.member(word).name for word in words}

@@ -18,7 +18,7 @@ from sparkconsole.model.facts import Memory
 from sparkconsole.model.launch.spec import Backend
 from sparkconsole.model.serve import memory_left as serve_room
 from sparkconsole.model.serve.engine import LiveRank
-from sparkconsole.model.serve.memory_guard import GROWTH_S, Return
+from sparkconsole.model.serve.memory_guard import GROWTH_S
 from sparkconsole.model.serve.ranks import Meeting, Rank, free_meeting, split_of
 from sparkconsole.model.serve.spec import ServeSpec
 from sparkconsole.model.text.units import vllm_gib
@@ -198,7 +198,7 @@ async def _comes_back(fleet: Fleet, found: Fitting, read: Mapping[str, Checkpoin
     share = ask.utilization or 1.0
     tight = [n for n, m in memory.items() if share * m.total > m.available]
     seen = await await_memory(fleet, tight, share, nobody, most_s=GROWTH_S)
-    return bool(tight) and all(n in seen and seen[n].outcome in (Return.COMES, Return.ENOUGH) for n in tight)
+    return bool(tight) and all(n in seen and seen[n].outcome.is_near for n in tight)
 
 
 def _way_out(found: Fitting, read: Mapping[str, Checkpoint]) -> str:

@@ -44,6 +44,9 @@ REQUESTS = {
         "a shorter prompt or fewer max_tokens; or serve with a larger --max-model-len",
         "ValueError: This model's maximum context length is 4096 tokens. However, you requested 9000 tokens",
     ),
+}
+ANSWERS = {
+    # Behind every cause: the same line may say why.
     "request-failed": warning(
         r"\"(?:GET|POST|PUT|HEAD|DELETE|PATCH|OPTIONS) (?P<path>[^\" ]{1,200}) HTTP/[\d.]{1,4}\" "
         r"(?P<code>5\d\d)\b",

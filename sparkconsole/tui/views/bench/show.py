@@ -21,7 +21,8 @@ from sparkconsole.tui.work import Task, TaskState
 HOW = {
     ServerPhase.READY: "^j benchmarks the served model with these settings; tab moves through the fields.",
     ServerPhase.LOADING: "The model is still loading; 5 shows the progress.",
-    ServerPhase.UNKNOWN: "Unknown yet whether a model is served; r refreshes.",
+    ServerPhase.WEDGED: "The server is stuck; 5 shows what to do.",
+    ServerPhase.UNKNOWN: "Not known yet whether a model is served; r refreshes.",
 }
 NOTHING = "No server answers, so there is nothing to benchmark. 5 serves a model."
 """The empty state says what to press."""

@@ -325,6 +325,6 @@ class BenchView(FormView):
         try:
             write_private(path, json.dumps(dict(kept), indent=1) + "\n")
         except OSError as error:
-            self.warn(f"could not save {error.filename}: {error.strerror}")
+            self.warn(f"could not save {path}: {error.strerror}")
             return
         self.notify(f"saved as {path}", timeout=8, markup=False)

@@ -113,7 +113,7 @@ def evidence(row: CheckRow, width: int) -> list[Text]:
         lines += hung("→ ", "$muted", plain(finding.remedy), width, "bold")
         lines += hung("F ", "$muted", shlex.join(finding.fix.argv), width, "$muted") if finding.fix else []
     if row.unasked:
-        lines += hung("· ", "$muted", f"no answer from {named(row.unasked, NAMED)}", width, "$muted")
+        lines += hung("· ", "$muted", f"not checked on {named(row.unasked, NAMED)}", width, "$muted")
     for each in joined_findings(_fine(row)):
         lines += hung("✔ ", "$node-up", _sentence(each.finding, each.nodes), width)
     return lines
@@ -140,7 +140,7 @@ def explained(row: CheckRow) -> Answer:
         (MARK_OF[f.severity].value, f.node or "all", f.sentence, f.remedy)
         for f in (*row.problems, *_fine(row))
     ]
-    cells += [(Mark.UNKNOWN.value, node, "no answer", "") for node in row.unasked]
+    cells += [(Mark.UNKNOWN.value, node, "not checked", "") for node in row.unasked]
     known = BY_ID.get(row.check)
     parts: list[Sheet | str] = [f"{known.question} {known.why}", f"based on: {known.needs}"] if known else []
     parts.append(Sheet.of(("", "node", "what was found", "what to do"), cells))

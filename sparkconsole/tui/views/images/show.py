@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from itertools import zip_longest
 
@@ -148,6 +148,10 @@ def columns(names: Sequence[str], width: int) -> tuple[Column, ...]:
     )
 
 
+_SOME_DAY = datetime(2026, 1, 1, tzinfo=UTC)
+"""Ages are put in order as of one day: a row that only grew older is not drawn again."""
+
+
 def table_row(row: ImageRow, headings: Sequence[str], width: int, now: datetime) -> TableRow:
     """One image; `headings`: the heads of its nodes, `width`: the cells of their column."""
     image = row.image
@@ -159,8 +163,8 @@ def table_row(row: ImageRow, headings: Sequence[str], width: int, now: datetime)
         _under(row, headings, width) if headings else marks(row, width),
         binary_size(image.size_bytes),
     )
-    same, lasted = len(row.nodes(Cell.SAME)), seconds_since(image.created, now)
-    order = (row.tag, image.short, version(image) or None, lasted, same, image.size_bytes)
+    same, lasts = len(row.nodes(Cell.SAME)), seconds_since(image.created, _SOME_DAY)
+    order = (row.tag, image.short, version(image) or None, lasts, same, image.size_bytes)
     return TableRow(row.tag, cells, order, find=f"{image.short} {row.tag}")
 
 
@@ -207,11 +211,11 @@ def matrix_state(nodes: Sequence[NodeState]) -> str:
     lost = [n for n in nodes if n.reach is Reachability.LOST]
     asked = [n for n in nodes if n.reach is Reachability.UP and n.images is not None]
     if not nodes:
-        return "No nodes yet. Add one with  :node add NAME ADDRESS"
+        return "No nodes yet. Add one with :node add NAME ADDRESS"
     if not asked and len(lost) < len(nodes):
         return "Asking the nodes for their images …"
     if not asked:
-        return "No node answers, so its images are unknown."
+        return "No node answers, so the images are unknown."
     some = "" if len(asked) == len(nodes) else f" ({len(asked)} asked)"
     return f"No images yet: B builds one with the form below.{some}"
 

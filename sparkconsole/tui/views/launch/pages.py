@@ -216,7 +216,7 @@ class ProgressBoard(WorkPane):
         fit(self.query_one(SheetTable), board.board_rows(lines))
         panel = self.query_one("#join")
         panel.border_title = frame_title(task.title)
-        panel.border_subtitle = "X cancels and cleans up" if task.running else "esc: back to the form"
+        panel.border_subtitle = "X stops it and cleans up" if task.running else "esc: back to the form"
         first = board.summary(lines, running=task.running, failed=failed)
         first.append(f"  {hms(task.elapsed_s)}", "$muted")
         more = error_lines(task.error, max(30, panel.size.width)) if task.error and failed else []

@@ -95,7 +95,7 @@ def status_lines(now: ClusterStatus, count: int, width: int) -> list[Text]:
         case ClusterCondition.NOTHING:
             return [_fitting("○ nothing runs", "] next page  ^j launch now", width, "$muted")]
         case ClusterCondition.UNKNOWN if not count:
-            return [styled("No nodes yet. Add one with  :node add NAME ADDRESS", "$node-warn")]
+            return [styled("No nodes yet. Add one with :node add NAME ADDRESS", "$node-warn")]
         case ClusterCondition.UNKNOWN if now.wrong:
             names = named(now.wrong)
             return [styled(f"· nothing runs on the nodes that answer; unknown: {names}", "$node-warn")]
@@ -296,7 +296,7 @@ def refused_lines(error: SparkError, width: int) -> list[Text]:
 
 def _key_for(error: SparkError) -> str:
     if "--repair" in error.hint:
-        return "F repairs it, D stops it"
+        return "F repairs it, D takes it down"
     if "image copy" in error.hint or "image build" in error.hint:
         return "3 goes to the images"
     return ""
@@ -321,7 +321,7 @@ def explained(error: SparkError, now: ClusterStatus) -> SparkError:
     """A launch that has nothing to do: it runs already."""
     if now.state is ClusterCondition.COMPLETE and "nothing to do" in error.cause:
         return SparkError(
-            f"{now.container} is already running on all nodes; nothing to launch",
-            hint="R restarts the containers, D stops them, 5 serves a model",
+            f"{now.container} is already running; nothing to launch",
+            hint="R restarts the containers, D takes them down, 5 serves a model",
         )
     return error

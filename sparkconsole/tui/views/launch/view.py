@@ -60,7 +60,7 @@ class LaunchView(LaunchActions):
         Key("launch.repair", "F", "repair…", "Start the missing containers of the cluster.", changes=True),
         RESTART,
         STOP,
-        Key("launch.cancel", "X", "cancel…", "Cancel the launch and remove what it started.", changes=True),
+        Key("launch.cancel", "X", "stop…", "Stop the launch and remove what it started.", changes=True),
         Key("launch.save", "ctrl+s", "save", "Save the launch as a script here.", display="^s", shown=False),
         Key("launch.form", "e", "form", "Show the form, or the progress of the last launch.", shown=False),
     )
@@ -292,7 +292,7 @@ class LaunchView(LaunchActions):
         if self.is_idle("launch.cancel") or task is None or self.console.work is None:
             return
         notes = ("containers it started are removed; their logs are kept",)
-        sure = await self.console.confirm(("stop", *task.words), Plan(f"Cancel: {task.title}", notes=notes))
+        sure = await self.console.confirm(("stop", *task.words), Plan(f"Stop: {task.title}", notes=notes))
         if sure and not self.is_idle("launch.cancel"):
             self.console.work.cancel(task)
 

@@ -158,13 +158,13 @@ def models_note(models: Sequence[Mapping[str, Any]], unasked: Sequence[str]) -> 
     whole = sum(bool(m["everywhere"]) for m in models)
     text = f"{whole} model{'s' * (whole != 1)} cached on every node"
     text += f", {len(models) - whole} on some nodes" if len(models) > whole else ""
-    return text + (f"; no answer from {named(unasked)}" if unasked else "")
+    return text + (f"; unknown on {named(unasked)}" if unasked else "")
 
 
 def how(store: Store, container: str, *, read_only: bool) -> str:
     """The empty state says what to press."""
     if not store.nodes:
-        return "No nodes yet. Add one with  :node add NAME ADDRESS  or  :node scan"
+        return "No nodes yet. Add one with :node add NAME ADDRESS or :node scan"
     head = next(iter(store.nodes.values()))
     if head.containers is not None and not any(c.name == container and c.running for c in head.containers):
         return f"Container {container} is not running on {head.name}: 4 ^j launches it."

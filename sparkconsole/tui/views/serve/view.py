@@ -79,7 +79,6 @@ class ServeView(FormView):
         self._asked_s: float | None = None
         self._remedy: tuple[str, str] = ("", "")
         self._logged: object = ()
-        self._feed: Feed | None = None
 
     # --- parts
 
@@ -106,21 +105,15 @@ class ServeView(FormView):
     def on_screen_resume(self) -> None:
         """What the nodes have may be something else by now."""
         super().on_screen_resume()
-        if self._feed is not None:
-            self._feed.begin()
+        if (feed := self.query_one(LogView).feed) is not None:
+            feed.begin()
         now = self.console.clock.monotonic()
         if self._asked_s is None or now - self._asked_s > AGAIN_S:
             self._ask_models()
 
     async def on_screen_suspend(self) -> None:
         """Nobody reads what nobody sees."""
-        self._rest()
-
-    def _rest(self) -> None:
-        if self._feed is not None:
-            self._feed.stop()
-
-    on_unmount = _rest
+        await self.query_one(LogView).rest()
 
     @property
     def address(self) -> str:
@@ -236,27 +229,28 @@ class ServeView(FormView):
         if task is not None and (task.running or now.phase is ServerPhase.FAILED):
             wanted: object = task
         else:
-            wanted = (now.phase in SERVING, now.model, task)
+            unknown = now.phase is ServerPhase.UNKNOWN
+            wanted = (now.phase in SERVING, unknown, now.model, task)
         if wanted == self._logged:
             return
         self._logged = wanted
-        self._rest()
         log = self.query_one(LogView)
+        log.let_go()
         if isinstance(wanted, Task):
             log.show_ring(wanted.output)
             log.border_title = "log of this start"
         elif now.phase in SERVING:
             session = self.console.session
             sources = server_sources(session, session.fleet.names) if session else []
-            self._feed = Feed(session.fleet, sources) if session and sources else None
-            if self._feed is not None:
-                self._feed.begin()
-            log.show_ring(self._feed.ring if self._feed else LineRing())
-            log.border_title = "log of the server" if self._feed else BY_HAND
+            if session and sources:
+                log.read_from(Feed(session.fleet, sources))
+            else:
+                log.show_ring(LineRing())
+            log.border_title = "log of the server" if log.feed else BY_HAND
         elif now.phase is ServerPhase.UNKNOWN:
             log.border_title = "log · server state unknown"
         elif task is None:
-            log.border_title = "log · no server started yet"
+            log.border_title = "log · no server is running"
 
     def _ask_remedy(self, now: show.ServeStatus) -> None:
         """Once for each thing that is wrong and that this console did not see happen."""
