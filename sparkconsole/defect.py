@@ -118,7 +118,7 @@ def keep(text: str) -> Path | None:
     words = " ".join(redact_words(sys.argv[1:], secret_values(os.environ)))
     try:
         write_private(path, _redacted(f"sparkconsole {words}\nPython {sys.version}\n\n{text}"))
-        for old in sorted(folder.glob("*.txt"))[:-MOST_KEPT]:
+        for old in sorted(folder.glob("*.txt"))[:-MOST_KEPT]:  # it has just answered
             old.unlink(missing_ok=True)
     except (OSError, ValueError, RuntimeError):
         return None

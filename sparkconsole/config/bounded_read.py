@@ -6,7 +6,10 @@ import errno
 import os
 import select
 import stat
+from functools import partial
 from pathlib import Path
+
+from sparkconsole.config.patience import patiently
 
 WRITTEN_BYTES = 4 * 1024 * 1024
 """What a person wrote by hand is smaller than that by far."""
@@ -22,21 +25,27 @@ def bounded_bytes(path: Path, most: int = WRITTEN_BYTES, *, regular: bool = Fals
     `regular`: a pipe or a device is refused at once; without, a pipe (`<(…)`) is read to its end, once
     somebody has begun to write into it.
     """
-    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK)
+    handle, kind = patiently(path.parent, partial(_opened, path))
     with os.fdopen(handle, "rb") as file:
-        kind = os.fstat(handle).st_mode
         if regular and not stat.S_ISREG(kind):
             raise OSError(errno.EINVAL, "not a regular file", str(path))
         if stat.S_ISFIFO(kind) and not select.select([handle], [], [], PIPE_S)[0]:
             raise OSError(errno.ETIMEDOUT, f"a pipe, and nobody wrote into it in {PIPE_S} s", str(path))
         os.set_blocking(handle, True)
+        read = partial(file.read, most + 1)
         try:
-            data = file.read(most + 1)
+            data = patiently(path.parent, read) if stat.S_ISREG(kind) else read()
         except OSError as error:
             raise OSError(error.errno, error.strerror, str(path)) from error
     if len(data) > most:
         raise OSError(errno.EFBIG, f"larger than {most // 1024} KiB", str(path))
     return data
+
+
+def _opened(path: Path) -> tuple[int, int]:
+    """The open file, and what kind of file it is."""
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK)
+    return handle, os.fstat(handle).st_mode
 
 
 def expanded(path: str | Path) -> Path:

@@ -8,9 +8,11 @@ import fcntl
 import os
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from sparkconsole.config.paths import private_folder
+from sparkconsole.config.patience import patiently
 
 PATIENCE_S = 10.0
 """A change takes milliseconds: who waits longer waits for a process that hangs."""
@@ -26,18 +28,22 @@ def locked(path: Path, *, patience_s: float = PATIENCE_S) -> Iterator[None]:
     Its folder is what is locked: the file itself is replaced by each writing, and flock(2) holds an open
     file, not a name. The system lets go of it when the process ends, however it ends.
     """
-    target = Path(os.path.realpath(path))
-    folder = os.open(private_folder(target.parent), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    folder = patiently(path.parent, partial(_folder_of, path))
     try:
         deadline = time.monotonic() + patience_s
-        while not taken(folder):
+        while not patiently(path.parent, partial(taken, folder)):
             if time.monotonic() > deadline:
                 why = f"another sparkconsole has been writing for {patience_s:g} s"
-                raise TimeoutError(errno.ETIMEDOUT, why, str(target))
+                raise TimeoutError(errno.ETIMEDOUT, why, str(path))
             time.sleep(LOOK_S)  # flock(2) knows no limit of time
         yield
     finally:
         os.close(folder)
+
+
+def _folder_of(path: Path) -> int:
+    target = Path(os.path.realpath(path))
+    return os.open(private_folder(target.parent), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
 
 
 def taken(file: int) -> bool:

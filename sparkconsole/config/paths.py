@@ -5,11 +5,13 @@ from __future__ import annotations
 import errno
 import os
 import tempfile
+from functools import partial
 from pathlib import Path
 
 from platformdirs.unix import Unix
 
 import sparkconsole
+from sparkconsole.config.patience import patiently
 
 _FOLDERS = Unix("sparkconsole", appauthor=False)
 SCRIPT_SUFFIX = ".spark"
@@ -41,6 +43,10 @@ def write_private(path: Path, text: str) -> None:
     A symbolic link stays one: what it points at is replaced. OSError for what is there and is no plain file:
     a device, /dev/null too, would be gone for everybody.
     """
+    patiently(path.parent, partial(_write_private, path, text))
+
+
+def _write_private(path: Path, text: str) -> None:
     target = Path(os.path.realpath(path))  # links in a circle are the system's to refuse
     if target.exists() and not target.is_file():
         raise OSError(errno.EINVAL, "not a regular file", str(path))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import traceback
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Self, TypeVar
 
 from sparkconsole.clock import Clock, RealClock
+from sparkconsole.defect import keep
 from sparkconsole.errors import SparkError, Unreachable, WrongUsage
 from sparkconsole.fleet.reconnect import Connect, Keeper
 from sparkconsole.fleet.run_time_values import Fresh
@@ -16,6 +18,8 @@ from sparkconsole.remote.foreseen_shell import ForeseenShell
 from sparkconsole.remote.shell import Shell
 
 T = TypeVar("T")
+MOST_REASON = 200
+"""Characters of what nobody expected."""
 
 
 class Fleet:
@@ -130,6 +134,17 @@ class Fleet:
                 self.lost(node, shell)
             error.node = error.node or node
             return error
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+            # A program there says what no program of its name says: that node's trouble, and not the others'.
+            return _unreadable(error, node)
+
+
+def _unreadable(error: Exception, node: str) -> SparkError:
+    path = keep("".join(traceback.format_exception(error)))
+    why = f"one of its answers cannot be read: {type(error).__name__}: {error}"
+    where = f"its traceback is in {path}" if path else "SPARKCONSOLE_TRACEBACK=1 shows its traceback"
+    hint = f"look at its docker; where that is in order, report it: {where}"
+    return SparkError(why[:MOST_REASON], hint=hint, node=node)
 
 
 def answered(answers: dict[str, T | SparkError]) -> dict[str, T]:

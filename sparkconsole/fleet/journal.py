@@ -14,12 +14,14 @@ import secrets
 import socket
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from sparkconsole.clock import Clock
 from sparkconsole.config.bounded_read import bounded_bytes
 from sparkconsole.config.paths import private_folder, write_private
+from sparkconsole.config.patience import patiently
 from sparkconsole.errors import SparkError, WrongUsage
 from sparkconsole.model.text.alike import suggestion
 from sparkconsole.model.text.redact import redact, redact_data, redact_words, secret_values
@@ -89,7 +91,7 @@ class Journal:
         self._held.pop(run.id, None)
         for ending in ("json", "log"):
             with contextlib.suppress(OSError):
-                (self.folder / f"{run.id}.{ending}").unlink(missing_ok=True)
+                patiently(self.folder, partial(Path.unlink, self.folder / f"{run.id}.{ending}"))
 
     def end(
         self,
@@ -134,7 +136,7 @@ class Journal:
     def changed(self) -> int:
         """Another number whenever a run was written down, by whatever console; 0 without any run."""
         try:
-            return self.folder.stat().st_mtime_ns
+            return patiently(self.folder, self.folder.stat).st_mtime_ns
         except OSError:
             return 0
 
@@ -145,7 +147,7 @@ class Journal:
     def names(self) -> set[str]:
         """The ids of all runs that are kept or held, in no order; a folder that cannot be read has none."""
         try:
-            kept = {name[:-5] for name in os.listdir(self.folder) if name.endswith(".json")}
+            kept = {name[:-5] for name in self._names() if name.endswith(".json")}
         except FileNotFoundError:
             kept = set()
         except OSError as error:
@@ -155,12 +157,15 @@ class Journal:
     def require_folder(self) -> None:
         """SparkError when what is kept cannot be looked at: that is not the same as nothing kept."""
         try:
-            os.listdir(self.folder)
+            self._names()
         except FileNotFoundError:
             return
         except OSError as error:
             hint = "it must be a folder of your own; XDG_STATE_HOME names another place"
             raise SparkError(f"{self.folder} cannot be read: {error.strerror}", hint=hint) from error
+
+    def _names(self) -> list[str]:
+        return patiently(self.folder, partial(os.listdir, self.folder))
 
     def read(self, name: str) -> Run:
         """The run of that id as it stands; OSError or ValueError when it is torn, foreign or no file."""
@@ -200,14 +205,9 @@ class Journal:
 
     def append_output(self, run: Run, line: str) -> None:
         """Adds a line to the run's output; beyond OUTPUT_LIMIT_BYTES one line says that it was cut."""
+        text = f"{redact(line, self._known)}\n".encode(errors="replace")
         try:
-            path = private_folder(self.folder) / f"{run.id}.log"
-            handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK, 0o600)
-            with os.fdopen(handle, "ab") as file:
-                if file.tell() < OUTPUT_LIMIT_BYTES:
-                    file.write(f"{redact(line, self._known)}\n".encode(errors="replace"))
-                    if file.tell() >= OUTPUT_LIMIT_BYTES:
-                        file.write("… the rest of the output was not kept\n".encode())
+            patiently(self.folder, partial(_append, self.folder / f"{run.id}.log", text))
         except OSError as error:
             self._fault = error
 
@@ -229,10 +229,7 @@ class Journal:
         if name in self._held:
             return False
         try:
-            private_folder(self.folder)
-            os.close(os.open(self.folder / f"{name}.log", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-        except FileExistsError:
-            return not self.folder.is_dir()  # it may be the folder itself that is a file
+            return patiently(self.folder, partial(_reserve, self.folder / f"{name}.log"))
         except OSError as error:
             self._fault = error
         return True
@@ -273,6 +270,26 @@ class JournalAhead(Journal):
     def count(self) -> int:
         """All of them."""
         return len(self._ahead) + super().count()
+
+
+def _append(path: Path, text: bytes) -> None:
+    private_folder(path.parent)
+    handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK, 0o600)
+    with os.fdopen(handle, "ab") as file:
+        if file.tell() < OUTPUT_LIMIT_BYTES:
+            file.write(text)
+            if file.tell() >= OUTPUT_LIMIT_BYTES:
+                file.write("… the rest of the output was not kept\n".encode())
+
+
+def _reserve(path: Path) -> bool:
+    """Whether the name is nobody's yet; it is ours then."""
+    try:
+        private_folder(path.parent)
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    except FileExistsError:
+        return not path.parent.is_dir()  # it may be the folder itself that is a file
+    return True
 
 
 def _json(run: Run) -> str:

@@ -25,11 +25,19 @@ def number(cell: str) -> float | None:
     return value if math.isfinite(value) else None
 
 
+def json_value(text: str) -> Any:
+    """What the text is as JSON; ValueError where it is none, or is nested deeper than anybody would."""
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+
+
 def json_object(text: str) -> dict[str, Any] | None:
     """The object that the text is."""
     try:
-        data = json.loads(text)
-    except (ValueError, RecursionError):
+        data = json_value(text)
+    except ValueError:
         return None
     return data if isinstance(data, dict) else None
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from sparkconsole.config import paths
 from sparkconsole.config.inventory import Inventory
+from sparkconsole.config.patience import patiently
 from sparkconsole.config.settings import Settings, load_settings
 from sparkconsole.model.text.redact import redact_data
 from sparkconsole.model.work.answer import Answer, Sheet
@@ -24,9 +25,18 @@ async def path(session: Here) -> Answer:
         "settings": paths.settings_file(),
         "journal": session.journal.folder,
     }
-    rows = [(what, where, "yes" if where.exists() else "not yet") for what, where in files.items()]
-    data = {what: {"path": str(where), "exists": where.exists()} for what, where in files.items()}
+    there = {what: _exists(where) for what, where in files.items()}
+    words = {True: "yes", False: "not yet", None: "its disk does not answer"}
+    rows = [(what, where, words[there[what]]) for what, where in files.items()]
+    data = {what: {"path": str(where), "exists": there[what]} for what, where in files.items()}
     return Answer(data, (Sheet.of(("what", "path", "exists"), rows),))
+
+
+def _exists(path: Path) -> bool | None:
+    try:
+        return patiently(path.parent, path.exists)
+    except OSError:
+        return None
 
 
 @verb("config show")

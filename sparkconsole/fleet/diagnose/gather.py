@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sparkconsole.config.bounded_read import bounded_bytes
 from sparkconsole.config.locked import locked
 from sparkconsole.config.paths import write_private
 from sparkconsole.errors import SparkError
@@ -140,7 +141,7 @@ async def _contents(
 def _remembered(file: Path) -> dict[str, dict[str, str]]:
     """A file that is torn or foreign is as good as none."""
     with contextlib.suppress(OSError, ValueError, AttributeError):
-        found = json.loads(file.read_text(encoding="utf-8"))
+        found = json.loads(bounded_bytes(file, regular=True))
         return {str(k): {str(n): str(v) for n, v in one.items()} for k, one in found.items()}
     return {}
 

@@ -10,8 +10,10 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
+from sparkconsole.config.bounded_read import bounded_bytes
 from sparkconsole.config.locked import locked
 from sparkconsole.config.paths import write_private
+from sparkconsole.config.patience import patiently
 from sparkconsole.model.fabric.rates import Rate
 
 FILE = "fabric.jsonl"
@@ -29,7 +31,7 @@ class RateHistory:
     def glance(self, cluster: str) -> tuple[Rate, ...]:
         """As `rates`, read again only when the file is another one: may be asked twice a second."""
         try:
-            stat = self.path.stat()
+            stat = patiently(self.path.parent, self.path.stat)
         except OSError:
             return ()
         stamp = (stat.st_mtime_ns, stat.st_ino)
@@ -40,7 +42,7 @@ class RateHistory:
     def rates(self, cluster: str | None = None) -> tuple[Rate, ...]:
         """Oldest first; lines that are no rates are passed over."""
         try:
-            lines = self.path.read_text(encoding="utf-8", errors="replace").splitlines()
+            lines = bounded_bytes(self.path, regular=True).decode("utf-8", "replace").splitlines()
         except OSError:
             return ()
         found = (rate for line in lines if (rate := _rate(line)) is not None)

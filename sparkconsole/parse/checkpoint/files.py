@@ -3,7 +3,6 @@ model's files, the lines of a copy or a download."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -14,7 +13,7 @@ from sparkconsole.model.checkpoint.files import CheckpointFiles
 from sparkconsole.model.checkpoint.weights import Checkpoint, Tensors, WeightFile
 from sparkconsole.model.transfer.outcome import ByteProgress
 from sparkconsole.parse.machine.facts import parse_meminfo
-from sparkconsole.parse.values import json_object
+from sparkconsole.parse.values import json_object, json_value
 
 OWNER_HINT = "the cache's owner is shown by: sparkconsole doctor"
 
@@ -22,7 +21,7 @@ OWNER_HINT = "the cache's owner is shown by: sparkconsole doctor"
 def parse_holding(text: str) -> CheckpointFiles:
     """SparkError when it is not what the program prints."""
     try:
-        return CheckpointFiles(**_fields(CheckpointFiles, json.loads(text)))
+        return CheckpointFiles(**_fields(CheckpointFiles, json_value(text)))
     except (ValueError, TypeError, AttributeError) as error:
         cause = "what it said of the model's files could not be understood"
         raise SparkError(cause, hint="try again") from error
@@ -91,7 +90,7 @@ def model_name(folder: str) -> str:
 def _models(text: str) -> Iterator[CachedModel]:
     try:
         for line in text.splitlines():
-            data: dict[str, Any] = json.loads(line)
+            data: dict[str, Any] = json_value(line)
             if "model" not in data:
                 raise SparkError(f"the cache cannot be read: {data['error']}", hint=OWNER_HINT)
             yield CachedModel(**{**_fields(CachedModel, data), "name": model_name(data["model"])})
@@ -102,7 +101,7 @@ def _models(text: str) -> Iterator[CachedModel]:
 def parse_checkpoint(text: str) -> Checkpoint:
     """SparkError when it is not what the program prints; a node without the model has no folder."""
     try:
-        data = json.loads(text)
+        data = json_value(text)
         return Checkpoint(
             folder=data.get("folder", ""),
             revision=data.get("revision", ""),

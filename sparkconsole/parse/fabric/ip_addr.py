@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import ipaddress
-import json
 import re
 from typing import Any
 
 from sparkconsole.model.fabric.links import Netdev
+from sparkconsole.parse.values import json_value
 
 _ONELINE = re.compile(r"^\d+:\s+(\S+)\s+inet6?\s+(\S+)")
 
@@ -19,8 +19,8 @@ def parse_ip_addr(text: str) -> tuple[Netdev, ...]:
 
 def _from_json(text: str) -> tuple[Netdev, ...]:
     try:
-        rows = json.loads(text)
-    except (ValueError, RecursionError):
+        rows = json_value(text)
+    except ValueError:
         return ()
     return tuple(_netdev(row) for row in rows if isinstance(row, dict) and row.get("ifname"))
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
-import json
 import re
 
 from sparkconsole.model.scan import Answering, Identity
+from sparkconsole.parse.values import json_value
 
 _INET = re.compile(r"^\d+:\s+\S+\s+inet\s+(\S+/\d+)", re.MULTILINE)
 
@@ -16,7 +16,7 @@ def parse_answering(text: str) -> tuple[Answering, ...]:
     found = []
     for line in text.splitlines():
         try:
-            data = json.loads(line)
+            data = json_value(line)
             banner, closed = str(data.get("banner", "")), bool(data.get("refused"))
             found.append(Answering(str(ipaddress.ip_address(data["address"])), banner.strip(), closed))
         except (ValueError, KeyError, AttributeError):

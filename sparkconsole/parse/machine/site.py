@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
-
 from sparkconsole.errors import SparkError
 from sparkconsole.model.docker import Container, settings
 from sparkconsole.model.launch.site import Site
 from sparkconsole.parse.image.docker import why_refused
-from sparkconsole.parse.values import pairs
+from sparkconsole.parse.values import json_value, pairs
 
 _NOT_THERE = ("No such container", "No such object")
 
@@ -38,12 +36,16 @@ def _found(docker: str, node: str, container: str, pids: frozenset[int]) -> Cont
         why = why_refused(text) if text.strip() else None
         cause, hint = (why.cause, why.hint) if why else ("docker could not be asked", "is it installed?")
         raise SparkError(cause, hint=hint, node=node)
-    return _container(text, container, pids)
+    try:
+        return _container(text, container, pids)
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        hint = f"look at it there: docker inspect {container}"
+        raise SparkError("what docker answered cannot be read", hint=hint, node=node) from error
 
 
 def _container(text: str, container: str, pids: frozenset[int]) -> Container | None:
     """Docker also finds a container by the first digits of its id: only the exact name counts."""
-    for entry in json.loads(text[text.index("[") :]):
+    for entry in json_value(text[text.index("[") :]):
         if entry.get("Name") == f"/{container}":
             state, config = entry["State"], entry["Config"]
             runs = state.get("Running") and not state.get("Restarting")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sparkconsole.model.bench import RESULT_MARK, BenchResult
+from sparkconsole.parse.values import json_object
 
 _ROW = re.compile(r"^(?P<name>[A-Z][^:=]*?(?:\([^)]*\))?):\s+(?P<value>-?[\d.]+|nan|inf)\s*$")
 _LATENCY = re.compile(r"^(?P<stat>Mean|Median|Std|P[\d.]+) (?P<kind>TTFT|TPOT|ITL|E2EL) \(ms\)$")
@@ -74,9 +74,8 @@ def parse_output(lines: Iterable[str]) -> tuple[BenchResult | None, dict[str, An
     kept = list(lines)
     for line in reversed(kept):
         if line.startswith(RESULT_MARK):
-            try:
-                raw: dict[str, Any] = json.loads(line.removeprefix(RESULT_MARK))
-            except ValueError:
+            raw = json_object(line.removeprefix(RESULT_MARK))
+            if raw is None:
                 break
             return parse_result(raw), raw
     return parse_report(kept), {}

@@ -8,6 +8,7 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
+from sparkconsole.config.bounded_read import bounded_bytes
 from sparkconsole.config.locked import locked
 from sparkconsole.config.paths import state_folder, write_private
 from sparkconsole.model.text.redact import redact_words, secret_values
@@ -28,7 +29,8 @@ def remembered(lines: Sequence[str], line: str) -> list[str]:
 def load_history() -> list[str]:
     """Lines of earlier sessions, oldest first; none where there is no file that can be read."""
     try:
-        return history_file().read_text(encoding="utf-8", errors="replace").splitlines()[-MOST:]
+        kept = bounded_bytes(history_file(), regular=True)
+        return kept.decode("utf-8", "replace").splitlines()[-MOST:]
     except OSError:
         return []
 

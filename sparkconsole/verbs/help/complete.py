@@ -16,8 +16,10 @@ from pathlib import Path
 from typing import Protocol
 
 from sparkconsole.config import paths
+from sparkconsole.config.bounded_read import bounded_bytes
 from sparkconsole.config.globals import GLOBALS, HELP_WORDS, NAMES, VERSION_WORDS, Options, split_words
 from sparkconsole.config.inventory import Inventory, load
+from sparkconsole.config.patience import patiently
 from sparkconsole.errors import SparkError
 from sparkconsole.model.cluster import Cluster
 from sparkconsole.verbs.grammar import registry
@@ -94,7 +96,8 @@ class KnownNames:
     def demos(self) -> tuple[str, ...]:
         """Pretend clusters that last."""
         try:
-            return tuple(sorted(f.name for f in (paths.state_folder() / "demo").iterdir() if f.is_dir()))
+            folder = paths.state_folder() / "demo"
+            return tuple(sorted(f.name for f in patiently(folder, lambda: [*folder.iterdir()]) if f.is_dir()))
         except OSError:
             return ()
 
@@ -117,7 +120,11 @@ class KnownNames:
     def _records(self) -> tuple[Path, ...]:
         if self.options.demo and not self.options.demo_name:
             return ()
-        found = sorted((self._state / "runs").glob("*.json"), reverse=True)
+        folder = self._state / "runs"
+        try:
+            found = sorted(patiently(folder, lambda: [*folder.glob("*.json")]), reverse=True)
+        except OSError:
+            return ()
         return tuple(islice(found, NEWEST))
 
     @functools.cached_property
@@ -129,7 +136,7 @@ class KnownNames:
 def _kept(path: Path, key: str) -> object:
     """What a JSON file says under that key; None where it cannot be read."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))[key]
+        return json.loads(bounded_bytes(path, regular=True))[key]
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
