@@ -8,8 +8,30 @@ from typing import Any
 
 import aiohttp
 
-from sparkconsole.errors import SparkError, TimedOut
+from sparkconsole.errors import SparkError, TimedOut, TooMuch
 from sparkconsole.remote.shell import Shell
+
+MOST_ANSWER_BYTES = 16 << 20
+"""What one answer may have, unpacked: far more than what any server of ours says."""
+
+
+class BoundedResponse(aiohttp.ClientResponse):
+    """An answer that is read to a limit; TooMuch beyond it, and the connection is closed."""
+
+    async def read(self) -> bytes:
+        """The whole body; `text` and `json` are made of it."""
+        if self._body is None:
+            body = bytearray()
+            async for chunk in self.content.iter_any():
+                body += chunk
+                if len(body) > MOST_ANSWER_BYTES:
+                    self.close()
+                    most = f"{MOST_ANSWER_BYTES >> 20} MiB"
+                    raise TooMuch(
+                        f"{self.url.path} answered more than {most}", hint="look at what listens there"
+                    )
+            self._body = bytes(body)
+        return self._body
 
 
 @asynccontextmanager
@@ -20,8 +42,13 @@ async def http(shell: Shell, target: str, *, timeout: float = 5.0) -> AsyncItera
     base = "http://localhost" if endpoint.path else f"http://{endpoint.host}:{endpoint.port}"
     limits = aiohttp.ClientTimeout(total=timeout)
     try:
-        async with aiohttp.ClientSession(base, connector=connector, timeout=limits) as session:
+        async with aiohttp.ClientSession(
+            base, connector=connector, timeout=limits, response_class=BoundedResponse
+        ) as session:
             yield session
+    except TooMuch as error:
+        error.node = shell.node
+        raise
     except TimeoutError as error:
         raise TimedOut(f"{target} did not answer within {timeout:.0f} s", node=shell.node) from error
     except aiohttp.ClientResponseError as error:

@@ -8,7 +8,7 @@ import pytest
 
 from sparkconsole.model.facts import Gpu, GpuProcess, Memory
 from sparkconsole.model.telemetry import Bus, Counters, reading
-from sparkconsole.parse.machine.telemetry import parse_sample
+from sparkconsole.parse.machine.telemetry import MOST_NAMES, MOST_TEXT, parse_sample
 
 LINE = {
     "v": 1, "t": 1763913600.123, "m": 100.0, "uptime": 1036800.5, "cpu": [50, 200],
@@ -87,3 +87,20 @@ def test_only_the_clocks_are_needed() -> None:
     sample = parse_sample('{"t": 1.0, "m": 2.0}')
     assert sample is not None
     assert (sample.memory, sample.rails, sample.gpus, sample.load) == (None, {}, (), None)
+
+
+def test_what_a_node_invents_is_bounded() -> None:
+    """It may say what it likes: other names each second, or a name of a megabyte."""
+    rails = {f"rail{n}" + "x" * 5000: [True, 1, 2, 3] for n in range(500)}
+    counts = {name: {f"c{n}": n for n in range(500)} for name in rails}
+    many = {
+        "rails": rails,
+        "counts": counts,
+        "kernel": ["k" * 5000] * 500,
+        "procs": [[n, "p"] for n in range(500)],
+    }
+    sample = parse_sample(json.dumps({**LINE, **many, "gpus": [{"name": "g" * 5000}] * 500}))
+    assert sample is not None
+    assert (len(sample.rails), len(sample.gpus), len(sample.gpu_processes)) == (MOST_NAMES,) * 3
+    assert max(map(len, (*sample.rails, *(sample.kernel or ()), sample.gpus[0].name))) == MOST_TEXT
+    assert all(len(flow.counts) <= MOST_NAMES for flow in sample.rails.values())

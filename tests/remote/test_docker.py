@@ -57,6 +57,14 @@ def test_a_terminals_log_has_no_frames() -> None:
     assert frames.feed(b"o\r\n") == [(T2, "two")]
 
 
+def test_a_frame_that_promises_gigabytes_is_not_waited_for() -> None:
+    frames = LogFrames(raw=False)
+    assert frames.feed(b"\x01\0\0\0\xff\xff\xff\xff" + f"{T1} one\n".encode()) == [(T1, "one")]
+    assert frames.feed(f"{T2} two\n".encode()) == [(T2, "two")]
+    empty = LogFrames(raw=False)
+    assert empty.feed(bytes(8) * 3 + b"\x01\0\0\0\0\0\0\x02x\n") == [("", "x")]
+
+
 @pytest.mark.parametrize(
     ("given", "taken"),
     [

@@ -13,13 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from sparkconsole.errors import Unreachable
+from sparkconsole.errors import TooMuch, Unreachable
 from sparkconsole.model.cluster import Node as SparkNode
 from sparkconsole.model.facts import GpuProcess, Memory
 from sparkconsole.model.telemetry import Bus, Counters, Sample
 from sparkconsole.remote.local import LocalShell
 from sparkconsole.remote.sampler import gpu_program as sampler_gpu
-from sparkconsole.remote.sampler.sampler import NoSampler, argv, program, samples
+from sparkconsole.remote.sampler.sampler import MOST_LINES, NoSampler, SampleMeter, argv, program, samples
 from sparkconsole.remote.shell import Pipe
 from sparkconsole.remote.ssh.connection import connect_ssh
 from tests.ssh_server import SshServer, write_client_key
@@ -443,3 +443,34 @@ def test_the_program_is_python_3_8_and_needs_nothing_of_ours() -> None:
     imported |= {a.name for n in ast.walk(tree) if isinstance(n, ast.Import) for a in n.names}
     assert not any(name and name.startswith("sparkconsole") for name in imported)
     assert "sampler" in argv(1.0)
+
+
+FLOOD = """#!/bin/sh
+while echo '{"t": 1, "m": 1}'; do :; done 2>/dev/null
+"""
+
+
+async def test_a_sampler_that_floods_is_ended(tmp_path: Path) -> None:
+    (tmp_path / "python3").write_text(FLOOD)
+    (tmp_path / "python3").chmod(0o755)
+    flood = Node(python=str(tmp_path / "python3"))
+    found: list[Sample] = []
+    with pytest.raises(TooMuch, match="says too much"):
+        await taken(flood, found)
+    assert len(found) >= MOST_LINES
+    assert await gone(str(tmp_path))
+
+
+async def taken(node: LocalShell, found: list[Sample]) -> None:
+    async with asyncio.timeout(60), aclosing(samples(node)) as coming:
+        async for sample in coming:
+            found.append(sample)
+
+
+def test_a_minute_at_once_is_no_flood_and_long_lines_are() -> None:
+    meter = SampleMeter(0.0)
+    assert all(meter.fits("x" * 2000, 60.0) for _ in range(60))
+    assert all(meter.fits("x" * 2000, 60.0 + second) for second in range(3600))
+    assert not all(meter.fits("x" * 1_000_000, 3660.0 + second) for second in range(100))
+    flood = SampleMeter(0.0)
+    assert not all(flood.fits("", 1.0) for _ in range(700))

@@ -33,6 +33,7 @@ AGAIN_S = 30.0
 """Between tokens that are asked of a server that is doubted."""
 SOON_S = 2.0
 """A token that is asked for comes by then, or the server is no longer called ready meanwhile."""
+MOST_LINKS = 64
 RECENT = 10
 """Readings, a second apart, over which a node's GPU and rails are averaged."""
 
@@ -61,7 +62,9 @@ class Roll:
             self._serving.add(name)
             reading = self._scope.store.nodes[name].reading
             rails = reading.rails.items() if reading else ()
-            self._links.setdefault(name, set()).update(rail for rail, flow in rails if flow.up)
+            links = self._links.setdefault(name, set())
+            if len(links) < MOST_LINKS:  # a node may call its rails otherwise in each reading
+                links.update(rail for rail, flow in rails if flow.up)
             self._lives.setdefault(name, self._life(name))
 
     def proved(self) -> None:

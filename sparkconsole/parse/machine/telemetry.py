@@ -35,6 +35,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any
 
 from sparkconsole.model.facts import Gpu, GpuProcess, Memory
@@ -46,6 +47,10 @@ HELD: tuple[tuple[int, str], ...] = (
     (0x80, "power brake"),
 )  # fmt: skip
 """NVML's clock event reasons that hold a working GPU back; idle and chosen clocks are no trouble."""
+
+
+MOST_NAMES, MOST_TEXT = 64, 300
+"""Devices, processes or counters of a kind, and characters of a text, that a sample may have."""
 
 
 def parse_sample(line: str) -> Sample | None:
@@ -87,7 +92,9 @@ def _memory(value: Any) -> Memory | None:
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
+    """Of at most MOST_NAMES names."""
+    rows = islice(value.items(), MOST_NAMES) if isinstance(value, Mapping) else ()
+    return {str(name)[:MOST_TEXT]: cell for name, cell in rows}
 
 
 def _pressures(value: Any) -> dict[str, float]:
@@ -96,7 +103,7 @@ def _pressures(value: Any) -> dict[str, float]:
 
 
 def _kernel(value: Any) -> tuple[str, ...] | None:
-    return tuple(_text(line) for line in value if _text(line)) if isinstance(value, list) else None
+    return tuple(_text(line) for line in _list(value) if _text(line)) if isinstance(value, list) else None
 
 
 def _buses(value: Any) -> dict[str, Bus]:
@@ -141,11 +148,11 @@ def _process(row: Any) -> GpuProcess | None:
 
 
 def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
+    return value[:MOST_NAMES] if isinstance(value, list) else []
 
 
 def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""
+    return value[:MOST_TEXT] if isinstance(value, str) else ""
 
 
 def _number(value: Any) -> float | None:

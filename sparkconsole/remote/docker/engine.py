@@ -11,13 +11,14 @@ import aiodocker
 import aiohttp
 from aiodocker.exceptions import DockerError
 
-from sparkconsole.errors import SparkError, TimedOut
+from sparkconsole.errors import SparkError, TimedOut, TooMuch
 from sparkconsole.model.docker import Container, DiskUsage, ImageIdentity
 from sparkconsole.model.docker_host import where_to_look
 from sparkconsole.parse.image.docker import container_from, image_from, names_from, usage_from
 from sparkconsole.remote.docker.host import docker_host, usable_docker_host
 from sparkconsole.remote.docker.log_frames import LogFrames, api_time
 from sparkconsole.remote.foreseen_shell import now_on, then_on
+from sparkconsole.remote.http import BoundedResponse
 from sparkconsole.remote.shell import Endpoint, Shell
 
 TIMEOUT_S = 20.0
@@ -153,10 +154,14 @@ async def _docker(shell: Shell, timeout: float | None = TIMEOUT_S) -> AsyncItera
     session = aiohttp.ClientSession(
         connector=aiohttp.UnixConnector(endpoint.path) if endpoint.path else aiohttp.TCPConnector(),
         timeout=aiohttp.ClientTimeout(total=timeout, connect=10),
+        response_class=BoundedResponse,
     )
     try:
         async with aiodocker.Docker(url=_url(endpoint), session=session) as docker:
             yield docker
+    except TooMuch as error:
+        error.node = shell.node
+        raise
     except TimeoutError as error:
         raise TimedOut(
             "docker did not answer in time", hint="is the machine out of memory?", node=shell.node

@@ -20,6 +20,8 @@ class LogFrames:
 
     def __init__(self, *, raw: bool) -> None:
         self._raw, self._rest = raw, b""
+        self._stream, self._left = 0, 0
+        """Whose the frame under way is, and how many bytes of it are still to come."""
         self._readers: dict[int, LineReader] = {}
         self._stamps: dict[int, str] = {}
 
@@ -29,23 +31,26 @@ class LogFrames:
             return self._lines(0, chunk)
         self._rest += chunk
         lines: list[tuple[str, str]] = []
-        while (frame := self._frame()) is not None:
-            lines += self._lines(*frame)
+        while (piece := self._piece()) is not None:
+            lines += self._lines(self._stream, piece)
         return lines
 
     def end(self) -> list[tuple[str, str]]:
         """What was left without an end of line."""
         return [line for stream in self._readers for line in self._lines(stream, b"", final=True)]
 
-    def _frame(self) -> tuple[int, bytes] | None:
-        if len(self._rest) < _HEADER.size:
+    def _piece(self) -> bytes | None:
+        """What has come of a frame; none of them is waited for, as its header may promise gigabytes."""
+        if not self._left:
+            if len(self._rest) < _HEADER.size:
+                return None
+            self._stream, self._left = _HEADER.unpack_from(self._rest)
+            self._rest = self._rest[_HEADER.size :]
+        if self._left and not self._rest:
             return None
-        stream, length = _HEADER.unpack_from(self._rest)
-        end = _HEADER.size + length
-        if len(self._rest) < end:
-            return None
-        data, self._rest = self._rest[_HEADER.size : end], self._rest[end:]
-        return stream, data
+        piece, self._rest = self._rest[: self._left], self._rest[self._left :]
+        self._left -= len(piece)
+        return piece
 
     def _lines(self, stream: int, data: bytes, *, final: bool = False) -> list[tuple[str, str]]:
         reader = self._readers.setdefault(stream, LineReader())

@@ -6,9 +6,10 @@ It lives exactly as long as the connection. What is not understood is handed on 
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import AsyncGenerator, Callable
 
-from sparkconsole.errors import CommandFailed, SparkError, Unreachable
+from sparkconsole.errors import CommandFailed, SparkError, TooMuch, Unreachable
 from sparkconsole.model.telemetry import Sample
 from sparkconsole.parse.machine.telemetry import parse_sample
 from sparkconsole.remote.lines import lines_of
@@ -18,6 +19,26 @@ from sparkconsole.remote.shell import Completed, Shell, end_pipe
 _FILES = ("gpu_program.py", "kernel_program.py", "program.py")
 _END_S = 2.0
 """How long a program whose input ended may take to end."""
+
+
+MOST_LINES, MOST_BYTES = 600, 16 << 20
+"""What a sampler may say at once, as after a minute in which nothing came through."""
+LINES_S, BYTES_S = 20, 256 << 10
+"""What it may say a second: ten times what one with many devices does."""
+
+
+class SampleMeter:
+    """What a sampler may still say: a line a second is more than enough, and a flood costs everybody."""
+
+    def __init__(self, now_s: float) -> None:
+        self._lines, self._bytes, self._then_s = float(MOST_LINES), float(MOST_BYTES), now_s
+
+    def fits(self, line: str, now_s: float) -> bool:
+        """Counts a line; False when it is too much."""
+        passed, self._then_s = now_s - self._then_s, now_s
+        self._lines = min(MOST_LINES, self._lines + passed * LINES_S) - 1
+        self._bytes = min(MOST_BYTES, self._bytes + passed * BYTES_S) - len(line)
+        return self._lines >= 0 and self._bytes >= 0
 
 
 class NoSampler(SparkError):
@@ -43,8 +64,8 @@ async def samples(
 ) -> AsyncGenerator[Sample, None]:
     """The node's samples as they come; `garbage` is given every line that is none.
 
-    Unreachable when the connection was lost, NoSampler when the program never gave a sample, CommandFailed
-    when it ended later: it never ends by itself.
+    Unreachable when the connection was lost, TooMuch when it floods, NoSampler when the program never gave a
+    sample, CommandFailed when it ended later: it never ends by itself.
     """
     words, pipe = argv(period_s, root), await shell.pipe(argv(period_s, root))
     sampled = False
@@ -52,7 +73,11 @@ async def samples(
         with contextlib.suppress(CommandFailed):
             # What does not read its program has ended: its end says why.
             await pipe.write(program())
+        meter = SampleMeter(time.monotonic())
         async for line in lines_of(pipe):
+            if not meter.fits(line, time.monotonic()):
+                hint = "its readings are asked for again; look at what its python3 is"
+                raise TooMuch("its sampler says too much and was ended", hint=hint, node=shell.node)
             sample = parse_sample(line)
             if sample is None:
                 garbage(line)
