@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from sparkconsole.config import bounded_read
+from sparkconsole.config.bounded_read import WRITTEN_BYTES, bounded_bytes
 from sparkconsole.config.reading import read_text, read_toml
 from sparkconsole.errors import WrongConfig
 
@@ -38,3 +39,13 @@ def test_a_link_that_leads_nowhere_is_no_empty_file(tmp_path: Path) -> None:
 def test_a_number_without_an_end_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(WrongConfig, match="a number of thousands of digits"):
         read_toml(f"default = {'9' * 6000}", tmp_path / "cluster.toml")
+
+
+def test_what_is_too_large_is_refused_with_its_name(tmp_path: Path) -> None:
+    large = tmp_path / "cluster.toml"
+    with large.open("wb") as file:
+        file.truncate(WRITTEN_BYTES + 1)
+    with pytest.raises(OSError, match="larger than 4096 KiB") as caught:
+        bounded_bytes(large)
+    assert caught.value.filename == str(large)
+    assert len(bounded_bytes(large, WRITTEN_BYTES + 1)) == WRITTEN_BYTES + 1
