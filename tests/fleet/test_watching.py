@@ -11,6 +11,7 @@ from sparkconsole.errors import ChangedHostKey, UnknownHostKey, Unreachable
 from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.fleet.store import Reachability, ServerPhase, Store
 from sparkconsole.fleet.watch.context import CONNECTING
+from sparkconsole.fleet.watch.node import DOCKER_SILENT_S
 from sparkconsole.fleet.watch.watch import Watch
 from sparkconsole.model.cluster import Cluster, Node
 from sparkconsole.model.launch.spec import Backend, LaunchSpec
@@ -142,6 +143,23 @@ async def test_an_engine_that_does_not_run_is_told_once(tmp_path: Path) -> None:
         assert seen.said("spark1") == ["docker does not run"]
         assert seen.store.nodes["spark1"].containers is None
         assert seen.store.server.phase is ServerPhase.UNKNOWN
+
+
+async def test_what_a_silent_engine_said_is_not_kept_as_known(tmp_path: Path) -> None:
+    """Its socket takes the question: no error comes, and nothing else says that what was known is old."""
+    assert DOCKER_SILENT_S == 10
+    async with watched(tmp_path, "spark1", engines=True, docker_silent_s=200) as seen:
+        seen.sparks["spark1"].launch()
+        await seen.until(lambda: seen.store.nodes["spark1"].containers)
+        seen.sparks["spark1"].engine_frozen = True
+        await seen.until(lambda: seen.store.nodes["spark1"].docker_error)
+        state = seen.store.nodes["spark1"]
+        assert (state.containers, state.images) == (None, None)
+        assert seen.said("spark1")[-1] == "docker has not answered for 200 s: what runs there is unknown"
+        seen.sparks["spark1"].engine_frozen = False
+        await seen.until(lambda: seen.store.nodes["spark1"].containers)
+        assert seen.said("spark1")[-1] == "docker answers again"
+        assert seen.store.nodes["spark1"].docker_error == ""
 
 
 async def test_a_link_that_goes_and_comes_is_told_once_for_device_and_interface(tmp_path: Path) -> None:

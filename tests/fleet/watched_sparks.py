@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import re
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -13,14 +14,17 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 from aiohttp import web
 
 from sparkconsole.errors import SparkError, Unreachable
 from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.fleet.store import Event, Store
+from sparkconsole.fleet.watch import node as node_watch
 from sparkconsole.fleet.watch.watch import Watch
 from sparkconsole.model.cluster import Cluster, Node
 from sparkconsole.model.launch.spec import LABEL_ADDRESS, LABEL_LAUNCH, LaunchSpec
+from sparkconsole.remote.sampler import sampler
 from sparkconsole.remote.shell import Completed, Endpoint, Pipe, Shell
 from tests.line_shell import LineShell
 
@@ -53,6 +57,8 @@ class Spark:
     garbage: bool = False
     frozen: bool = False
     """The connection stands and nothing comes."""
+    engine_frozen: bool = False
+    """Docker takes questions and answers none."""
     up: bool = True
     """The link of its one rail."""
     gpu_error: str = ""
@@ -124,6 +130,8 @@ class Spark:
         path = re.sub(r"^/v[0-9]\.[0-9.]+", "", request.path)
         if path == "/version":
             return web.json_response({"ApiVersion": "1.41", "Version": "28"})
+        while self.engine_frozen and path.startswith(("/images/", "/containers/")):  # noqa: ASYNC110 - as below
+            await asyncio.sleep(0.01)
         if path.startswith("/images/"):
             found = path == "/images/json"
             return web.json_response([] if found else {"message": "none"}, status=200 if found else 404)
@@ -286,6 +294,7 @@ async def watched(
     *names: str,
     engines: bool = False,
     prepare: Callable[[dict[str, Spark]], object] = lambda _: None,
+    docker_silent_s: float = math.inf,
 ) -> AsyncIterator[Watched]:
     """Sparks of these names, watched; with `engines` their APIs answer."""
     sparks = {n: Spark(n, f"192.168.177.{11 + i}", folder) for i, n in enumerate(names)}
@@ -297,6 +306,10 @@ async def watched(
         return await sparks[node.name].connect(node)
 
     async with AsyncExitStack() as stack:
+        # Its samplers say five hundred lines a second, so that time can pass a hundred times faster.
+        patch = stack.enter_context(pytest.MonkeyPatch.context())
+        patch.setattr(sampler, "LINES_S", 100_000)
+        patch.setattr(node_watch, "DOCKER_SILENT_S", docker_silent_s)
         for spark in sparks.values() if engines else ():
             await stack.enter_async_context(_api(spark))
         fleet = await stack.enter_async_context(Fleet(cluster, connect, QuickClock()))

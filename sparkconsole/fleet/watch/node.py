@@ -15,6 +15,7 @@ from sparkconsole.clock import cancelled
 from sparkconsole.errors import (
     ChangedHostKey,
     SparkError,
+    TimedOut,
     UnknownHostKey,
     Unreachable,
     WrongUsage,
@@ -33,6 +34,7 @@ from sparkconsole.remote.shell import Shell
 
 CONTAINERS_S, LOOK_S = 3.0, 60.0
 SILENT_S = 30.0
+DOCKER_SILENT_S = 10.0
 """Without a reading on a connection that stands, something is wrong with the machine."""
 STEADY_S = 30.0
 """A connection that held so long was a good one."""
@@ -51,6 +53,8 @@ class NodeWatch:
         """When the cluster's container was seen to start here; None: it ran already, or none did."""
         self._troubles: dict[str, str] = {}
         self._outline: tuple[tuple[str, ...], tuple[str, ...]] | None = None
+        self._asked_docker_s: float | None = None
+        """Since when its engine owes an answer; None: it owes none."""
 
     def again(self) -> None:
         """Tries now."""
@@ -239,14 +243,26 @@ class NodeWatch:
         """A machine that swaps keeps its connection for minutes and says nothing."""
         silent = False
         while True:
-            await self._scope.clock.sleep(SILENT_S / 6)
+            await self._scope.clock.sleep(SILENT_S / 15)
             state = self._state
+            self._docker_silence()
             late = self._now - max(state.read_at_s or 0.0, state.since_s or 0.0) > SILENT_S
             if late is not silent and not self._garbled and state.read_at_s is not None:
                 silent = late
                 lost = f"no reading for {SILENT_S:.0f} s: is it out of memory?"
                 news = ("warning", lost) if late else ("info", "readings come again")
                 self._scope.tell(news[0], self.name, news[1])
+
+    def _docker_silence(self) -> None:
+        """An engine that does not answer: what was known of it is no longer, long before its request ends."""
+        most = max(DOCKER_SILENT_S, 3 * CONTAINERS_S * self._scope.spread)
+        if self._asked_docker_s is None or self._now - self._asked_docker_s <= most:
+            return
+        if not self._state.docker_error:
+            text = f"docker has not answered for {most:.0f} s: what runs there is unknown"
+            self._outline = None
+            self._scope.store.update(self.name, containers=None, images=None, docker_error=text)
+            self._trouble("docker", text)
 
     # --- the slow looks
 
@@ -259,6 +275,7 @@ class NodeWatch:
         """Asks for more than an outline only where that changed."""
         from sparkconsole.remote.docker import engine as docker
 
+        self._asked_docker_s = self._now
         try:
             outline = await docker.outline(shell)
             before = self._outline or (("",), ("",))
@@ -266,15 +283,21 @@ class NodeWatch:
                 self._take_containers(await docker.containers(shell))
             if outline[1] != before[1]:
                 self._scope.store.update(self.name, images=await docker.images(shell))
-            self._outline = outline
+            # What was called unknown meanwhile is asked for once more.
+            self._outline = None if self._state.docker_error else outline
             if self._state.docker_error:
                 self._scope.store.update(self.name, docker_error="")
+                self._scope.tell("info", self.name, "docker answers again")
         except Unreachable:
             raise
         except SparkError as error:
+            if isinstance(error, TimedOut) and self._state.docker_error:
+                return  # that it is silent was told before its request ended
             self._outline = None
             self._scope.store.update(self.name, containers=None, images=None, docker_error=error.cause)
             raise
+        finally:
+            self._asked_docker_s = None
 
     def _take_containers(self, found: tuple[Container, ...]) -> None:
         """An end is told with the deed of ours that ended it; what began after the deed ended by itself."""
