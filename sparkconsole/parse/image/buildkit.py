@@ -17,7 +17,9 @@ _VERTEX = re.compile(r"^#(\d+) (.*)$")
 _LOGGED = re.compile(r"^\d+\.\d+ (.*)$")
 _ENDED = re.compile(r"^(DONE|CACHED|CANCELED|ERROR)\b:? ?(?:([\d.]+)s$)?(.*)$")
 _STAGE = re.compile(r"^\[(?:(?P<stage>[^\]]*?) )?(?P<index>\d+)/(?P<total>\d+)\] ")
-_SIZES = re.compile(r"^(?P<id>\S+.*?)[ :]+(?P<done>[\d.]+ ?[kKMGT]?i?B) / (?P<total>[\d.]+ ?[kKMGT]?i?B)\b")
+_SIZES = re.compile(
+    r"^(?P<id>\S.*?)(?<![ :])[ :]+(?P<done>[\d.]+ ?[kKMGT]?i?B) / (?P<total>[\d.]+ ?[kKMGT]?i?B)\b"
+)
 _NINJA = re.compile(r"^\s*\[(\d+)/(\d+)\]")
 _CLASSIC = re.compile(r"^Step (\d+)/(\d+) : (.*)$")
 _FATAL = re.compile(

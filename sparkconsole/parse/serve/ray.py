@@ -15,8 +15,8 @@ from sparkconsole.parse.known import During
 _T = TypeVar("_T")
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m|\x1b?\[(?:\d{1,3}m)")
 _MISMATCH = re.compile(
-    r"Version mismatch: The cluster was started with:\s+Ray: (\S+)\s+Python: (\S+).*?was started "
-    r"with:\s+Ray: (\S+)\s+Python: (\S+)",
+    r"Version mismatch: The cluster was started with:\s{1,80}Ray: (\S{1,80})\s{1,80}Python: "
+    r"(\S{1,80}).{0,2000}?was started with:\s{1,80}Ray: (\S{1,80})\s{1,80}Python: (\S{1,80})",
     re.DOTALL,
 )
 _RAISED = re.compile(r"^(?:[\w.]+\.)?((?:\w+(?:Error|Exception|Exit)|Exception): .{1,300})", re.MULTILINE)

@@ -10,9 +10,9 @@ from typing import Any
 
 from sparkconsole.model.bench import RESULT_MARK, BenchResult
 
-_ROW = re.compile(r"^(?P<name>[A-Z][^:=]*?(?:\([^)]*\))?):\s+(?P<value>-?[\d.]+|nan|inf)\s*$")
+_ROW = re.compile(r"^(?P<name>[A-Z][^:=]*?(?:\([^()]*\))?):\s+(?P<value>-?[\d.]+|nan|inf)\s*$")
 _LATENCY = re.compile(r"^(?P<stat>Mean|Median|Std|P[\d.]+) (?P<kind>TTFT|TPOT|ITL|E2EL) \(ms\)$")
-_BAR = re.compile(r"(?P<percent>\d+)%\|.*\| (?P<done>\d+)/(?P<total>\d+) \[")
+_BAR = re.compile(r"\d%\|.{0,300}\| (?P<done>\d{1,15})/(?P<total>\d{1,15}) \[")
 _ERROR = re.compile(r"^Error \d+: |^(?:[\w.]+\.)?[A-Z]\w*(?:Error|Exception): ")
 _FIGURES = (
     ("completed", "successful requests", "completed"),

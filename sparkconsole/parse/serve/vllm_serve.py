@@ -25,11 +25,12 @@ _STEPS: tuple[tuple[StartPhase, re.Pattern[str]], ...] = tuple(
     for phase, pattern in (
         (StartPhase.ENGINE, r"version \d+\.\d+|non-default args|Resolved architecture: (?P<detail>\S+)"),
         (StartPhase.ENGINE, r"Initializing a V1 LLM engine|Connecting to existing Ray cluster"),
-        (StartPhase.ENGINE, r"(?P<detail>Waiting for creating a placement group .*? for \d+ seconds)"),
+        (StartPhase.ENGINE, r"(?P<detail>Waiting for creating a placement group .{0,300}? for \d+ seconds)"),
         (StartPhase.WEIGHTS, r"Starting to load model (?P<detail>\S+?)\.\.\."),
         (
             StartPhase.WEIGHTS,
-            r"(?:Loading|Multi-thread loading).*?: +(?P<percent>\d+)% Completed \| (?P<detail>\S+/\S+) \[",
+            r"(?:Loading|Multi-thread loading).{0,200}?: +(?P<percent>\d+)% Completed \| "
+            r"(?P<detail>\S+/\S+) \[",
         ),
         (StartPhase.WEIGHTS, r"(?P<detail>Loading weights took [\d.]+ seconds)|Model loading took"),
         (StartPhase.COMPILE, r"(?P<detail>Compiling a graph for .*)|torch\.compile tak|torch\.compile took"),
@@ -38,7 +39,7 @@ _STEPS: tuple[tuple[StartPhase, re.Pattern[str]], ...] = tuple(
             r"KV cache size: (?P<detail>[\d,]+ tokens)|Available KV cache memory: (?P<memory>.*)",
         ),
         (StartPhase.CACHE, r"Maximum concurrency for [\d,]+ tokens per request"),
-        (StartPhase.GRAPHS, r"Capturing CUDA graphs?.*?: +(?P<percent>\d+)%|Graph capturing finished"),
+        (StartPhase.GRAPHS, r"Capturing CUDA graphs?.{0,200}?: +(?P<percent>\d+)%|Graph capturing finished"),
         (StartPhase.SERVER, r"Starting vLLM (?:API )?server"),
         (StartPhase.SERVER, r"Application startup complete\."),
     )
