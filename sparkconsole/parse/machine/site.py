@@ -8,7 +8,8 @@ from sparkconsole.errors import SparkError
 from sparkconsole.model.docker import Container, settings
 from sparkconsole.model.launch.site import Site
 from sparkconsole.parse.image.docker import why_refused
-from sparkconsole.parse.values import pairs
+from sparkconsole.parse.machine.facts import parse_listening
+from sparkconsole.parse.values import pairs, whole
 
 _NOT_THERE = ("No such container", "No such object")
 
@@ -18,12 +19,12 @@ def parse_site(text: str, node: str, container: str) -> Site:
     head, _, docker = text.partition("\ndocker ")
     rows = pairs(head)
     first = dict(reversed(rows))
-    pids = frozenset(int(p) for key, p in rows if key == "pid" and p.isdigit())
+    pids = frozenset(n for key, p in rows if key == "pid" and (n := whole(p)) is not None)
     return Site(
         node=node,
         home=first.get("home", ""),
-        available_bytes=int(first.get("available", 0)),
-        listening=frozenset(int(port, 16) for key, port in rows if key == "listen"),
+        available_bytes=whole(first.get("available", "")) or 0,
+        listening=parse_listening(" ".join(port for key, port in rows if key == "listen")),
         found=_found(docker, node, container, pids),
     )
 
@@ -38,7 +39,11 @@ def _found(docker: str, node: str, container: str, pids: frozenset[int]) -> Cont
         why = why_refused(text) if text.strip() else None
         cause, hint = (why.cause, why.hint) if why else ("docker could not be asked", "is it installed?")
         raise SparkError(cause, hint=hint, node=node)
-    return _container(text, container, pids)
+    try:
+        return _container(text, container, pids)
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        cause = "what docker said of its containers is not understood"
+        raise SparkError(cause, hint="look there: docker inspect", node=node) from error
 
 
 def _container(text: str, container: str, pids: frozenset[int]) -> Container | None:

@@ -76,7 +76,7 @@ def _listed(payload: Any, what: str, read: Callable[[Mapping[str, Any]], _T]) ->
         raise SparkError(f"Ray could not list its {what}: {str(answer)[:200]}")
     try:
         return [read(row) for row in payload["data"]["result"]["result"]]
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
         raise SparkError(f"Ray's list of {what} has a shape that is not known: {error!r}") from error
 
 

@@ -12,6 +12,7 @@ from sparkconsole.model.serve.engine import LiveRank
 from sparkconsole.model.serve.spec import ServeProgress, StartFailure, StartPhase
 from sparkconsole.parse.diagnose.explain import read
 from sparkconsole.parse.diagnose.log_frame import framed
+from sparkconsole.parse.values import whole
 
 _CONCURRENCY = re.compile(
     r"Maximum concurrency for (?P<length>[\d,]+) tokens per request: (?P<times>[\d.]+)x"
@@ -90,13 +91,13 @@ def parse_ranks(text: str, node: str) -> tuple[LiveRank, ...]:
     for line in text.splitlines():
         kind, _, rest = line.partition(" ")
         first, _, rest = rest.partition(" ")
-        if kind == "job" and first.isdigit():
-            jobs[int(first)] = rest.removesuffix(".pid")
+        if kind == "job" and (number := whole(first)) is not None:
+            jobs[number] = rest.removesuffix(".pid")
         elif kind == "process":
             group, _, words = rest.partition(" ")
             command = _command(words.rstrip(_BETWEEN).split(_BETWEEN))
-            if command and group.isdigit():
-                groups.setdefault(int(group), command)
+            if command and (number := whole(group)) is not None:
+                groups.setdefault(number, command)
     return tuple(LiveRank(node, group, words, jobs.get(group, "")) for group, words in sorted(groups.items()))
 
 
