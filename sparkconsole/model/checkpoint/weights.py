@@ -9,7 +9,7 @@ from enum import StrEnum
 from sparkconsole.model.checkpoint.shape import ModelShape
 from sparkconsole.model.facts import Memory
 
-_LAYER = re.compile(r"(?:^|\.)(?:layers|h|blocks|block)\.(\d+)\.")
+_LAYER = re.compile(r"(?:^|\.)(?:layers|h|blocks|block)\.(\d{1,9})\.")
 _EXPERT = re.compile(r"\.(?:experts?|local_experts)\.(?!shared)")
 _TOWER = re.compile(r"(?:^|\.)(?=\w+\.)\w*?(?:vision|visual|audio|image|multi_modal|mm_|vit|aligner)", re.I)
 _DRAFT = re.compile(r"(?:^|\.)mtp\.")
