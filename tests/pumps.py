@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
 _REPEATS = (sre.MAX_REPEAT, sre.MIN_REPEAT, sre.POSSESSIVE_REPEAT)
@@ -84,11 +84,12 @@ def patterns_of(package: ModuleType, asked: Mapping[str, str]) -> list[Place]:
     texts = {name: Path(str(module.__file__)).read_text("utf-8") for name, module in modules.items()}
     ways = _ways(texts)
     found: dict[tuple[Any, int], Place] = {}
+    seen: set[int] = set()
     for name, module in modules.items():
         for variable, value in vars(module).items():
             place = f"{name}.{variable}"
             by_name = ways.get(place if variable.startswith("_") else variable, set())
-            for pattern in _kept(value, package.__name__, set()):
+            for pattern in _kept(value, package.__name__, seen):
                 one = found.setdefault((pattern.pattern, pattern.flags), Place(place, pattern))
                 one.ways |= {asked[place]} if place in asked else by_name
     kept = {text for text, _ in found}
@@ -118,7 +119,7 @@ def _kept(value: Any, package: str, seen: set[int]) -> Iterator[re.Pattern[Any]]
     """Patterns in a value of a module: in tables, in values of classes of the package."""
     if isinstance(value, re.Pattern):
         yield value
-    if id(value) in seen:
+    if id(value) in seen or isinstance(value, (str, bytes, int, float, ModuleType, FunctionType)):
         return
     seen.add(id(value))
     for inner in _parts(value, package):
@@ -259,7 +260,7 @@ def spread(found: Sequence[Pump], most: int) -> list[Pump]:
 
 FLOOR, FLOOR_OF_FEW = 1e-4, 1e-3
 """Seconds below which a search is not measured; of few characters only what doubles with each is sought."""
-AT_ONCE = 1e-2
+AT_ONCE = 5e-3
 """Seconds from which on nothing longer is tried."""
 FEW = 110
 STEP = 4
@@ -277,25 +278,23 @@ def growth(ask: Callable[[str], object], pump: Pump, longest: int) -> float:
         spent = _seconds(ask, pump.text(length), 1)
         if spent < (FLOOR if length > FEW else FLOOR_OF_FEW):
             continue
-        found = _growth_at(ask, pump, length)
-        longer = STEP * length
-        while found > LINEAR and spent < AT_ONCE and length > FEW:  # `.{0,900}` is a square up to its bound
-            spent = _seconds(ask, pump.text(longer), 1)
-            found, longer = _growth_at(ask, pump, longer), STEP * longer
+        at, found = length, _grown(spent, ask, pump, length, 1)
+        while found > LINEAR and spent < AT_ONCE and length > FEW:  # `.{0,600}` is a square up to its bound
+            at *= STEP
+            spent = _seconds(ask, pump.text(at), 1)
+            found = _grown(spent, ask, pump, at, 1)
+        for times in (2, 4):  # the least of several, before anything is called slow
+            if found > LINEAR:
+                found = _grown(_seconds(ask, pump.text(at), times), ask, pump, at, 2 * times)
         if found > LINEAR:
             return found
     return 1.0
 
 
-def _growth_at(ask: Callable[[str], object], pump: Pump, length: int) -> float:
-    """Once where that is little; the least of several before anything is called slow."""
-    text, shorter = pump.text(length), pump.text(length // STEP)
-    for times in (1, 3, 6):
-        found = _seconds(ask, text, times) / max(_seconds(ask, shorter, 2 * times), 1e-9)
-        found *= len(shorter) / len(text)
-        if found <= LINEAR:
-            break
-    return found
+def _grown(spent: float, ask: Callable[[str], object], pump: Pump, length: int, times: int) -> float:
+    """`spent` on so many characters, over what `STEP` times fewer take, in proportion to both."""
+    shorter = pump.text(length // STEP)
+    return spent / max(_seconds(ask, shorter, times), 1e-9) * len(shorter) / len(pump.text(length))
 
 
 def _lengths(longest: int) -> list[int]:

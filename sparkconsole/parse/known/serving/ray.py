@@ -7,7 +7,7 @@ from sparkconsole.parse.known.known import cause, end, harmless, warning
 RAY = {
     "ray-node-dead": cause(
         r"node name: (?P<node>\S+) has been marked dead|"
-        r"\"state\": ?\"DEAD\".{0,1000}?\"state_message\": ?\"(?P<said>[^\"]*)|"
+        r"\"state\": ?\"DEAD\".{0,600}?\"state_message\": ?\"(?P<said>[^\"]*)|"
         r"[Nn]ode (?P<id>[0-9a-f]{8,}) (?:is|was) (?:marked )?dead|missing too many heartbeats|"
         r"raylet.{0,400}(?:exited unexpectedly|marked itself as dead)|"
         r"mark(?:ed|s) (?:itself )?(?:as )?dead by the GCS|This node has (?:been|beem) marked as dead|"
