@@ -98,8 +98,8 @@ def parsers() -> list[Parser]:
             is_function = inspect.isfunction(inspect.unwrap(value))
             call = _function(value) if is_function else _fed(value) if _is_fed(value) else None
             if call is not None and f"{module.__name__}.{name}" not in APART:
-                said = f"{value.__doc__} {module.__doc__}"
-                refuses = (SparkError, ValueError) if "ValueError" in said else (SparkError,)
+                promises = f"{value.__doc__} {module.__doc__}"
+                refuses = (SparkError, ValueError) if "ValueError" in promises else (SparkError,)
                 found.append(Parser(f"{module.__name__}.{name}", call, refuses, _takes_objects(value)))
     return found
 

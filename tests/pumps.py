@@ -159,10 +159,10 @@ def _text(node: ast.expr, module: ModuleType) -> Any:
     if isinstance(node, ast.FormattedValue):
         return _text(node.value, module)
     if isinstance(node, ast.BinOp):
-        sides = [_text(side, module) for side in (node.left, node.right)]
-        some = next((side for side in sides if side is not None), None)
-        empty = b"x" if isinstance(some, bytes) else "x"
-        return None if some is None else (sides[0] or empty) + (sides[1] or empty)
+        sides: list[Any] = [_text(side, module) for side in (node.left, node.right)]
+        known = [side for side in sides if side is not None]
+        empty: Any = b"x" if known and isinstance(known[0], bytes) else "x"
+        return (sides[0] or empty) + (sides[1] or empty) if known else None
     value = getattr(module, node.id, None) if isinstance(node, ast.Name) else None
     return value if isinstance(value, (str, bytes)) else None
 
@@ -199,7 +199,7 @@ def _one(op: Any, value: Any) -> str:
     if op is sre.IN:
         return _of_class(value)[0]
     if op in _REPEATS:
-        return _sample(value[2]) * max(value[0], 1)
+        return _sample(value[2]) * max(int(value[0]), 1)
     inner = _inner(op, value)
     return _sample(inner[0]) if inner and op not in (sre.ASSERT, sre.ASSERT_NOT) else ""
 

@@ -26,9 +26,9 @@ def places() -> list[Place]:
     return patterns_of(sparkconsole, TABLES)
 
 
-def steep(asked: Iterable[Place], longest: int, most: int) -> list[str]:
+def steep(asked: Iterable[Place], longest: int, most: int = 1_000) -> list[str]:
     """The patterns whose work grows faster than the text, each with the first pump that shows it."""
-    return [said for place in asked if (said := _steep(place, longest, most))]
+    return [bad for place in asked if (bad := _steep(place, longest, most))]
 
 
 def _steep(place: Place, longest: int, most: int) -> str:
@@ -40,16 +40,17 @@ def _steep(place: Place, longest: int, most: int) -> str:
 
 
 def test_no_pattern_is_worse_than_linear() -> None:
-    assert steep(places(), 2_560, most=6) == []
+    assert steep(places(), 2_560) == []
 
 
 @pytest.mark.programs  # far longer than the fast tier may take
-def test_nor_is_one_on_a_hundred_thousand_characters() -> None:
-    assert steep(places(), 102_400, most=5) == []
+def test_nor_is_one_on_ten_or_a_hundred_thousand_characters() -> None:
+    assert steep(places(), 10_240) == []
+    assert steep(places(), 102_400, most=4) == []
 
 
 def test_each_pattern_is_given_several_pumps() -> None:
-    assert [p.name for p in places() if len(spread(pumps(p.pattern), 6)) < 5] == []
+    assert [p.name for p in places() if len(pumps(p.pattern)) < 5] == []
     assert len(places()) > 400
 
 
@@ -77,19 +78,19 @@ GOOD = {
 
 @pytest.mark.parametrize("name", BAD)
 def test_a_bad_pattern_is_found(name: str) -> None:
-    assert len(steep([Place(name, re.compile(BAD[name]), {"search"})], 2_560, most=50)) == 1
+    assert len(steep([Place(name, re.compile(BAD[name]), {"search"})], 2_560)) == 1
 
 
 @pytest.mark.parametrize("name", GOOD)
 def test_a_good_one_is_not(name: str) -> None:
     for kind in (GOOD[name], GOOD[name].encode()):
-        assert steep([Place(name, re.compile(kind), {"search", "finditer"})], 2_560, most=50) == []
+        assert steep([Place(name, re.compile(kind), {"search", "finditer"})], 2_560) == []
 
 
 def test_what_is_asked_from_the_first_character_only_may_hold_a_run() -> None:
     pattern = re.compile(r"x*y")
-    assert steep([Place("", pattern, {"match", "fullmatch"})], 2_560, most=50) == []
-    assert steep([Place("", pattern, {"finditer"})], 2_560, most=50) != []
+    assert steep([Place("", pattern, {"match", "fullmatch"})], 2_560) == []
+    assert steep([Place("", pattern, {"finditer"})], 2_560) != []
 
 
 PLANTED = """

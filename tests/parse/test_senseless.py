@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from sparkconsole.errors import SparkError
+from sparkconsole.model.bench import RESULT_MARK
 from sparkconsole.model.transfer.outcome import ByteProgress
 from sparkconsole.parse.checkpoint.config import layer_kinds, model_shape
 from sparkconsole.parse.checkpoint.files import MoveLog, parse_checkpoint, parse_holding, parse_models
@@ -21,7 +22,7 @@ from sparkconsole.parse.image.docker import container_from, image_from, names_fr
 from sparkconsole.parse.machine.scan import parse_answering, parse_interfaces
 from sparkconsole.parse.machine.site import parse_site
 from sparkconsole.parse.serve.ray import parse_nodes
-from sparkconsole.parse.serve.vllm_bench import RESULT_MARK, parse_output, parse_report, parse_result
+from sparkconsole.parse.serve.vllm_bench import parse_output, parse_report, parse_result
 from sparkconsole.parse.serve.vllm_metrics import parse_metrics
 from sparkconsole.parse.serve.vllm_serve import parse_ranks
 
