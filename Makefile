@@ -13,7 +13,7 @@ TIMED := $(PYTHON) tools/timed.py
 # Hundreds of processes are started by the tests: each reads what the first of them compiled.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo reference install uninstall test lint fast programs pilot field far real bench bench-copy bench-model testbed clean
+.PHONY: demo reference install uninstall test lint fast fuzz programs pilot field far real bench bench-copy bench-model testbed clean
 .DEFAULT_GOAL := demo
 
 # A plain file as the mark of a finished environment: a half-made one is made again.
@@ -63,6 +63,9 @@ lint: $(READY)
 
 fast: $(READY)
 	$(TIMED) $(BIN)/pytest $(FAST) --numprocesses auto
+
+fuzz: $(READY)  ## every parser on damaged lines of real tools: COUNT texts (two million), SEED for others of them
+	$(TIMED) $(BIN)/python -m tests.fuzz $(or $(COUNT),2000000) $(or $(SEED),1)
 
 programs: $(READY)  ## login shells, sshd and the console as a process
 	$(TIMED) $(BIN)/pytest -m programs --numprocesses auto

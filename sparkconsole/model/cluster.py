@@ -141,7 +141,7 @@ def login_words(text: str) -> tuple[str, str, int | None]:
     if (found := re.fullmatch(r"\[([^\]]*)\](?::(\d{1,5}))?", rest)) is not None:
         return user, found[1], int(found[2]) if found[2] else None
     host, colon, port = rest.rpartition(":")
-    if colon and port.isdigit() and len(port) <= 5 and ":" not in host:
+    if colon and port.isdecimal() and len(port) <= 5 and ":" not in host:
         return user, host, int(port)
     return user, rest, None
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Mapping
 from typing import Any
 
 _WHOLE = {10: re.compile(r"[0-9]{1,19}"), 16: re.compile(r"[0-9A-Fa-f]{1,16}")}
@@ -40,6 +41,33 @@ def json_object(text: str) -> dict[str, Any] | None:
     except ValueError:
         return None
     return data if isinstance(data, dict) else None
+
+
+def as_object(value: Any) -> Mapping[str, Any]:
+    """A value of JSON where an object is wanted; empty for anything else."""
+    return value if isinstance(value, Mapping) else {}
+
+
+def as_list(value: Any) -> list[Any]:
+    """A value of JSON where a list is wanted; empty for anything else."""
+    return value if isinstance(value, list) else []
+
+
+def as_number(value: Any) -> float | None:
+    """JSON has NaN and infinity in Python's dialect, and true is no number."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        found = float(value)
+    except OverflowError:
+        return None
+    return found if math.isfinite(found) else None
+
+
+def as_count(value: Any) -> int | None:
+    """What no counter of 64 bits can be is none."""
+    found = as_number(value)
+    return int(value) if found is not None and 0 <= found < 2**64 else None
 
 
 def pairs(text: str) -> list[tuple[str, str]]:

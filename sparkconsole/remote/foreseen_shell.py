@@ -43,7 +43,7 @@ class ForeseenShell:
     async def open_socket(self, target: str) -> Endpoint:
         """A socket of the node; NotBefore for a server that is not there yet."""
         port = target.rpartition(":")[2]
-        if port.isdigit() and (self.then.server(int(port)) is not True):
+        if port.isdecimal() and (self.then.server(int(port)) is not True):
             raise NotBefore(f"what port {port} answers is known once it is there", node=self.node)
         return await self.now.open_socket(target)
 

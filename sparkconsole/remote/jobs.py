@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Mapping
 
 from sparkconsole.errors import SparkError
 from sparkconsole.model.work.job import Job, JobState
+from sparkconsole.parse.values import whole
 from sparkconsole.remote.foreseen_shell import then_on
 from sparkconsole.remote.shell import Shell
 
@@ -144,8 +145,8 @@ def parse_state(text: str) -> JobState:
     return JobState(
         known=True,
         running=running == "running",
-        status=int(status) if status.lstrip("-").isdigit() else None,
-        log_bytes=int(size),
+        status=int(status) if status.removeprefix("-").isdecimal() else None,
+        log_bytes=whole(size) or 0,
     )
 
 

@@ -32,7 +32,7 @@ _STYLE_WORDS = {
     *("none", "not", "bold", "b", "dim", "d", "italic", "i", "underline", "u", "underline2", "uu"),
     *("strike", "s", "reverse", "r", "blink", "overline", "o"),
 }
-_COLOUR_FORM = re.compile(r"(?P<colour>.+?)(?:\s+\d{1,3}(?:\.\d+)?%)?")
+_COLOUR_FORM = re.compile(r"(?P<colour>.+?)(?:(?<!\s)\s+\d{1,3}(?:\.\d+)?%)?")
 
 
 class _Wrong(ValueError):

@@ -34,7 +34,7 @@ PATTERNS = {
     **{f"head {i}": p for i, p in enumerate(log_frame._HEADS)},
     **{f"stage {i}": p for i, (_, p) in enumerate(signs_of_life._STAGES)},
 }
-REPEATS = (sre.MAX_REPEAT, sre.MIN_REPEAT)
+REPEATS = (sre.MAX_REPEAT, sre.MIN_REPEAT, sre.POSSESSIVE_REPEAT)
 
 
 def nested(parsed: Any, within: bool = False) -> bool:

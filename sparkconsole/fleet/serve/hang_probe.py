@@ -118,7 +118,7 @@ async def _taking_part(fleet: Fleet, container: str, seen: Seen) -> tuple[Sequen
         return names, False
     ranks = await live_ranks(await fleet.shell(fleet.head), container)
     count = next((text for r in ranks if (text := value(r.words, "--nnodes"))), "")
-    return names[: int(count)] if count.isdigit() else names, True
+    return names[: int(count)] if count.isdecimal() else names, True
 
 
 def _sign(name: str, container: str, seen: Site | SparkError, *, head: bool, rank: int | None) -> NodeSign:

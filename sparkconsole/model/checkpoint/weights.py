@@ -9,9 +9,9 @@ from enum import StrEnum
 from sparkconsole.model.checkpoint.shape import ModelShape
 from sparkconsole.model.facts import Memory
 
-_LAYER = re.compile(r"(?:^|\.)(?:layers|h|blocks|block)\.(\d+)\.")
+_LAYER = re.compile(r"(?:^|\.)(?:layers|h|blocks|block)\.(\d{1,9})\.")
 _EXPERT = re.compile(r"\.(?:experts?|local_experts)\.(?!shared)")
-_TOWER = re.compile(r"(?:^|\.)\w*(?:vision|visual|audio|image|multi_modal|mm_|vit|aligner)\w*\.", re.I)
+_TOWER = re.compile(r"(?:^|\.)(?=\w+\.)\w*?(?:vision|visual|audio|image|multi_modal|mm_|vit|aligner)", re.I)
 _DRAFT = re.compile(r"(?:^|\.)mtp\.")
 _EMBEDDING = re.compile(r"(?:embed_tokens|word_embeddings|wte|tok_embeddings|\bembeddings?)\.weight$")
 _HEAD = re.compile(r"(?:^|\.)(?:lm_head|output|embed_out)\.weight$")

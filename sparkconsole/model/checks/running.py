@@ -54,7 +54,7 @@ def settings(evidence: ClusterEvidence) -> Iterator[Finding]:
 def _pinned(held: _Set) -> Iterator[Finding]:
     """A slot that is empty or of another kind: NCCL takes it all the same."""
     index = held.values.get("NCCL_IB_GID_INDEX", "")
-    if not index.isdigit():
+    if not index.isdecimal():
         return
     for device in (d for d in held.devices if d.gids):
         kind = next((g.kind for g in device.gids if g.index == int(index)), "")
@@ -150,7 +150,7 @@ def _unlike(ranks: list[LiveRank]) -> Iterator[Finding]:
 def _missing(ranks: list[LiveRank]) -> Iterator[Finding]:
     for party in _parties(ranks):
         count = value(party[0].words, "--nnodes") or ""
-        absent = sorted(set(range(int(count))) - {r.rank for r in party}) if count.isdigit() else []
+        absent = sorted(set(range(int(count))) - {r.rank for r in party}) if count.isdecimal() else []
         if absent:
             text = f"rank {', '.join(map(str, absent))} of {count} does not run: the others wait for it"
             remedy = "sparkconsole serve stop, then serve again; sparkconsole logs says why it ended"

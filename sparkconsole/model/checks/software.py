@@ -339,4 +339,4 @@ def _apis(look: Look, listeners: list[Listener]) -> str:
 
 
 def _numbers(version: str) -> list[int]:
-    return [int(n) for n in version.split(".") if n.isdigit()]
+    return [int(n) for n in version.split(".") if n.isdecimal()]

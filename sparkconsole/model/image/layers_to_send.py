@@ -90,7 +90,7 @@ def _unknown(site: CopySite) -> str:
 
 def _release(version: str) -> tuple[int, ...]:
     words = version.split(".")[:2]
-    return tuple(int(word) for word in words) if all(word.isdigit() for word in words) else ()
+    return tuple(int(word) for word in words) if all(word.isdecimal() for word in words) else ()
 
 
 def missing_bytes(way: ImageWay, history: Sequence[int]) -> int:

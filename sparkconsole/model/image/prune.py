@@ -128,14 +128,14 @@ def cache_age(word: str) -> str:
     """`72h`, `3d`, `90m` as docker takes it; empty for `none`. WrongUsage for anything else."""
     if word == "none":
         return ""
-    if not re.fullmatch(r"(\d+[dhms])+", word):
+    if not re.fullmatch(r"(\d{1,9}[dhms])+", word):
         raise WrongUsage(f"--cache-until {word!r} is no duration", hint="72h, 3d, 90m, or none")
-    return re.sub(r"(\d+)d", lambda days: f"{int(days[1]) * 24}h", word)
+    return re.sub(r"(\d{1,9})d", lambda days: f"{int(days[1]) * 24}h", word)
 
 
 def seconds(duration: str) -> float:
     """What `cache_age` gave, in seconds."""
-    return sum(int(n) * _UNITS[unit] for n, unit in re.findall(r"(\d+)([dhms])", duration))
+    return sum(int(n) * _UNITS[unit] for n, unit in re.findall(r"(\d{1,12})([dhms])", duration))
 
 
 # --- what becomes of it

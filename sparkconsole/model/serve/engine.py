@@ -91,13 +91,13 @@ class LiveRank:
     def port(self) -> int:
         """Where it answers, or the rank that leads it does."""
         text = value(self.words, "--port") or ""
-        return int(text) if text.isdigit() else VLLM_PORT
+        return int(text) if text.isdecimal() else VLLM_PORT
 
     @property
     def rank(self) -> int:
         """0 leads."""
         text = value(self.words, "--node-rank") or ""
-        return int(text) if text.isdigit() else 0
+        return int(text) if text.isdecimal() else 0
 
     def as_job(self, container: str) -> Job:
         """The job that it is, so that it can be followed and ended like one of this console's own."""

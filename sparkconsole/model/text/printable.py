@@ -8,7 +8,8 @@ import unicodedata
 
 _ESCAPES = re.compile(
     r"\x1b\[[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor moves
-    r"|\x1b[\]PX^_].*?(?:\x1b\\|\x07)"  # OSC and other strings: titles, clipboard, links
+    # OSC and other strings: titles, clipboard, links. One that begins within another ends the other.
+    r"|\x1b[\]PX^_][^\x1b\x07\n]*(?:\x1b(?![\\\]PX^_])[^\x1b\x07\n]*)*(?:\x1b\\|\x07)"
     r"|\x1b[ -/]*[0-~]?"  # the rest
 )
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")

@@ -10,18 +10,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 STARS = "***"
-_UPPER = (
-    r"(?:[A-Z][A-Z0-9_]*_)?(?:TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|API_?KEY|(?:ACCESS|SECRET|PRIVATE)_KEY)"
-)
+_UPPER = r"(?:TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|API_?KEY|(?:ACCESS|SECRET|PRIVATE)_KEY)"
 _LOWER = (
-    r"(?:[a-z][a-z0-9_]*_)?(?:api_?key|password|passwd|passphrase|secret|(?:access|secret|private)_key"
+    r"(?:api_?key|password|passwd|passphrase|secret|(?:access|secret|private)_key"
     r"|(?:hf|hub|auth|access|refresh|bearer|api|secret)_token)"
 )
 _FLAG = r"--?(?:[a-z][a-z0-9-]*-)?(?:api-?key|token|password|passphrase|secret)"
 _INNOCENT = r"(?!(?:None|null|true|false|\*\*\*)\b|\$\{|\*\*\*)"
 _VALUE = r"""(?:"[^"\n]*"|'[^'\n]*'|[^\s"',;&\])}]+)"""
 
-_NAME = re.compile(rf"(?:{_UPPER}|{_LOWER})")
+_NAME = re.compile(rf"(?:[A-Z][A-Z0-9_]*_)?{_UPPER}|(?:[a-z][a-z0-9_]*_)?{_LOWER}")
 _FLAG_WORD = re.compile(_FLAG)
 _SHAPES = (
     re.compile(rf"""(?P<keep>(?<![A-Za-z0-9])(?:{_UPPER}|{_LOWER})["']?\s*[=:]\s*\[?){_INNOCENT}{_VALUE}"""),

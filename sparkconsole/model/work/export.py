@@ -48,7 +48,7 @@ def _word(before: str, word: str) -> str:
 
 def _variable(before: str, word: str) -> str:
     """The variable's name: that of the flag or of the variable whose value was hidden."""
-    named = re.search(r"([A-Za-z_][\w-]*)[=:]\s*" + re.escape(STARS), word)
+    named = re.search(r"([A-Za-z_][\w-]{0,80})[=:]\s*" + re.escape(STARS), word)
     if named is None and not secret_flag(before):
         return "SECRET"
     name = named[1] if named else before

@@ -15,8 +15,8 @@ from sparkconsole.model.work.plan import Plan, plan_lines
 
 MADE = re.compile(r"-[0-9a-f]{8}\b|\b\d{8}-\d{4}\b|\b1[6-9]\d{8}\b")
 """A job's name, a minute in a tag, a second since 1970."""
-FREE = re.compile(r"\d[\d.,]* ?(?:[kKMGTP]i?)?B(?= (?:more )?(?:(?:are|is) )?free\b)")
-PASSING = re.compile(r"\b\d[\d.,]* ?(?:%|(?:ms|s|min|m|h|d|seconds?|minutes?|hours?|days?)\b)")
+FREE = re.compile(r"\d[\d.,]{0,30} ?(?:[kKMGTP]i?)?B(?= (?:more )?(?:(?:are|is) )?free\b)")
+PASSING = re.compile(r"\b\d[\d.,]{0,30} ?(?:%|(?:ms|s|min|m|h|d|seconds?|minutes?|hours?|days?)\b)")
 """A duration, an age, a per cent."""
 TAKES = ("  takes about ", "  how long it takes ")
 

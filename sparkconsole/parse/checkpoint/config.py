@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from sparkconsole.errors import SparkError
@@ -26,11 +27,32 @@ _KINDS = {
 """Words and letters that configurations have for a layer, and what the layer keeps."""
 _PATTERNS = {"gemma2": 2, "gemma3": 6, "gemma3_text": 6, "cohere2": 4}
 """Every so many layers one sees everything, where the configuration leaves that to the code."""
+_ONLY_WEIGHTS = "only weights can be told of such a model"
+_COUNTS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers", "num_nextn_predict_layers",
+           "mtp_num_hidden_layers")  # fmt: skip
+_MOST_LAYERS = 10_000
+"""A tenth of it is more than any model has; each costs memory here."""
 
 
 def model_shape(config: Config) -> ModelShape:
     """SparkError when the number of layers, heads or the kind of a layer cannot be told."""
-    inner = _text(config)
+    with _understood():
+        return _shape(config, _text(config))
+
+
+@contextmanager
+def _understood() -> Iterator[None]:
+    """A key that is not there, and a value of another kind than its key wants, are said as such."""
+    try:
+        yield
+    except KeyError as error:
+        raise SparkError(f"its config.json does not say {error.args[0]}", hint=_ONLY_WEIGHTS) from error
+    except (ValueError, TypeError, IndexError, AttributeError, ArithmeticError, RecursionError) as error:
+        cause = "its config.json has a value of another kind than its key wants"
+        raise SparkError(cause, hint=_ONLY_WEIGHTS) from error
+
+
+def _shape(config: Config, inner: Config) -> ModelShape:
     kinds = layer_kinds(inner)
     whole = [_caches(inner, kind, n) for n, kind in enumerate(kinds)]
     shared = len(whole) - int(inner.get("num_kv_shared_layers") or 0)
@@ -70,7 +92,7 @@ def _whole(config: Config, *names: str, default: int | None = None) -> int:
             return value
     if default is None:
         cause = f"its config.json does not say {names[0]}"
-        raise SparkError(cause, hint="only weights can be told of such a model")
+        raise SparkError(cause, hint=_ONLY_WEIGHTS)
     return default
 
 
@@ -100,11 +122,20 @@ def _longest(config: Config) -> int | None:
 
 def layer_kinds(config: Config) -> tuple[str, ...]:
     """`full`, `sliding`, `chunked`, `state`, `both` or `none` for every layer, first one first."""
-    for rule in _RULES:
-        found = rule(config)
-        if found is not None:
-            return tuple(found)
-    return (_only_kind(config),) * _layers(config)
+    with _understood():
+        if (many := _too_many(config)) is not None:
+            raise SparkError(f"its config.json says {many}: no model has so many layers", hint=_ONLY_WEIGHTS)
+        for rule in _RULES:
+            found = rule(config)
+            if found is not None:
+                return tuple(found)
+        return (_only_kind(config),) * _layers(config)
+
+
+def _too_many(config: Config) -> str | None:
+    """What is said of the number of layers, where that cannot be."""
+    counts = ((name, config.get(name)) for name in _COUNTS)
+    return next((f"{n} {v}" for n, v in counts if isinstance(v, int) and not 0 <= v <= _MOST_LAYERS), None)
 
 
 def _layers(config: Config) -> int:

@@ -13,8 +13,9 @@ from sparkconsole.model.checkpoint.files import CheckpointFiles
 from sparkconsole.model.checkpoint.weights import Checkpoint, Tensors, WeightFile
 from sparkconsole.model.transfer.outcome import ByteProgress
 from sparkconsole.parse.machine.facts import parse_meminfo
-from sparkconsole.parse.values import json_object, json_value
+from sparkconsole.parse.values import as_count, as_number, as_object, json_object, json_value
 
+_NOT_OURS = (ValueError, TypeError, AttributeError, LookupError, OverflowError, RecursionError)
 OWNER_HINT = "the cache's owner is shown by: sparkconsole doctor"
 
 
@@ -22,7 +23,7 @@ def parse_holding(text: str) -> CheckpointFiles:
     """SparkError when it is not what the program prints."""
     try:
         return CheckpointFiles(**_fields(CheckpointFiles, json_value(text)))
-    except (ValueError, TypeError, AttributeError) as error:
+    except _NOT_OURS as error:
         cause = "what it said of the model's files could not be understood"
         raise SparkError(cause, hint="try again") from error
 
@@ -51,11 +52,11 @@ class MoveLog:
             return None
         self.revision = str(data.get("revision") or self.revision)
         if data.get("end"):
-            self.failed = {str(k): str(v) for k, v in dict(data.get("failed") or {}).items()}
-        if "done" not in data:
+            self.failed = {str(k): str(v) for k, v in as_object(data.get("failed")).items()}
+        if (done := as_count(data.get("done"))) is None:
             return None
-        done, total = int(data["done"]), int(data.get("total") or 0)
-        self.progress = ByteProgress(done, float(data.get("seconds") or 0), total)
+        seconds, total = as_number(data.get("seconds")) or 0.0, as_count(data.get("total")) or 0
+        self.progress = ByteProgress(done, seconds, total)
         return self.progress
 
     @property
@@ -94,7 +95,7 @@ def _models(text: str) -> Iterator[CachedModel]:
             if "model" not in data:
                 raise SparkError(f"the cache cannot be read: {data['error']}", hint=OWNER_HINT)
             yield CachedModel(**{**_fields(CachedModel, data), "name": model_name(data["model"])})
-    except (ValueError, TypeError, AttributeError, KeyError) as error:
+    except _NOT_OURS as error:
         raise SparkError("what it said of its models could not be understood", hint="try again") from error
 
 
@@ -114,7 +115,7 @@ def parse_checkpoint(text: str) -> Checkpoint:
             gpu=bool(data.get("gpu", True)),
             error=data.get("error", ""),
         )
-    except (ValueError, TypeError, AttributeError) as error:
+    except _NOT_OURS as error:
         raise SparkError(
             "what it said of the model's files could not be understood",
             hint="look at the files on the node, and try again",

@@ -37,8 +37,8 @@ SHOWN = 300
 """Characters of a log's last line that are told."""
 MOST = 200
 """Diagnoses that are kept; a log that says more than that says nothing new."""
-PIECES = 16
-"""Of a line that is longer than a pattern may see, so many pieces are looked at."""
+PIECES = 18
+"""Of a line that is longer than a pattern may see, so many are looked at: the first ones, and its end."""
 OVERLAP = 200
 _FRAMES = 400
 """Lines behind a traceback's head in which it ends."""
@@ -114,8 +114,10 @@ def _pieces(part: str) -> Iterator[str]:
     if len(part) <= LONGEST:
         yield part
         return
-    step = LONGEST - OVERLAP
-    for begin in range(0, min(len(part), PIECES * step), step):
+    begins = [*range(0, len(part), LONGEST - OVERLAP)]
+    if len(begins) > PIECES:  # what went wrong is often said last
+        begins[PIECES - 1 :] = [len(part) - LONGEST]
+    for begin in begins:
         yield part[begin : begin + LONGEST]
 
 

@@ -136,7 +136,7 @@ def _meaning(values: dict[str, str], group: str, table: Mapping[str, NumberMeani
 
 def filled(form: str, values: Mapping[str, str]) -> str:
     """A sentence with what the line said in it; where it said nothing the sentence ends before."""
-    return re.sub(r"[\s:,]+$", "", re.sub(r"\s+", " ", form.format_map(values)))
+    return re.sub(r"\s+", " ", form.format_map(values)).rstrip(" :,")
 
 
 def unknown(line: Framed) -> Diagnosis | None:

@@ -63,7 +63,7 @@ _WORDS = {
 _DOCKER_JSON = re.compile(r"^\{\"log\":\"(?P<said>(?:[^\"\\]|\\.)*)\"")
 _RANK = re.compile(r"(?:TP|PP|rank[=_ ]?|Worker-|Worker_)(?P<rank>\d+)")
 _IP = re.compile(r"\bip=(?P<ip>[0-9A-Fa-f.:]+)")
-_REPEATED = re.compile(r"\s*\[repeated (?P<times>\d+)x across cluster\].*$")
+_REPEATED = re.compile(r"\[repeated (?P<times>\d{1,9})x across cluster\]")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _CLOCK = ("month", "day", "hour", "minute", "second")
 LONGEST = 4000
@@ -99,7 +99,7 @@ def framed(raw: str) -> Framed:
     text = printable(_unpacked(raw[:LONGEST])).strip()
     times = 1
     if repeated := _REPEATED.search(text):
-        times, text = int(repeated["times"]), text[: repeated.start()]
+        times, text = int(repeated["times"]), text[: repeated.start()].rstrip()
     node, rank, at, level, native, clock, source = "", None, None, "", False, False, ""
     while match := _head(text):
         groups = match.groupdict()

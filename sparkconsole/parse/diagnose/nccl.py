@@ -19,7 +19,7 @@ _FOUND = re.compile(r"NCCL INFO NET/(?P<net>IB|Socket)\w* ?: Using (?P<devices>[
 """The parts after `;` are the out-of-band interface."""
 _DEVICE = re.compile(r"\[\d+\](?P<name>[\w.]+):\d+/(?:RoCE|IB)\b")
 _NETWORK = re.compile(r"NCCL INFO Using network (?P<net>\S+)")
-_CHANNEL = re.compile(r"NCCL INFO Channel \S+ ?: .* via (?P<way>NET/(?P<net>\w+)|\w+)")
+_CHANNEL = re.compile(r"NCCL INFO Channel \S{1,40} ?: .{0,300} via (?P<way>NET/(?P<net>\w+)|\w+)")
 _REFUSED = re.compile(r"NET/IB ?: No device found|NCCL_IB_DISABLE set|Failed to initialize NET plugin IB")
 _SPARK = re.compile(r"^roce(?:P\d+)?p\ds\df\d$")
 """GB10's RDMA devices; its twins differ by the `P2` of their PCI domain."""

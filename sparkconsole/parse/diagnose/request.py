@@ -10,7 +10,7 @@ from sparkconsole.parse.diagnose.log_frame import Framed
 
 NOT_ANSWERED = "request-not-answered"
 _ANSWERS = re.compile(
-    r"^(?:serving\w*|\w*(?:tool|reasoning)_?parsers?\w*|preprocess\w*|protocol|chat_utils|server_utils)\.py$"
+    r"^(?:serving\w*|\w{0,60}(?:tool|reasoning)_?parsers?\w{0,60}|preprocess\w*|protocol|chat_utils|server_utils)\.py$"
 )
 """Files of vLLM that answer requests: they log what one request met, and go on."""
 _OF_ALL = ("chat-template",)

@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 from sparkconsole.model.fabric.links import Netdev
-from sparkconsole.parse.values import json_value
+from sparkconsole.parse.values import as_list, json_value
 
 _ONELINE = re.compile(r"^\d+:\s+(\S+)\s+inet6?\s+(\S+)")
 
@@ -27,7 +27,7 @@ def _from_json(text: str) -> tuple[Netdev, ...]:
 
 def _netdev(row: dict[str, Any]) -> Netdev:
     mtu, flags = row.get("mtu"), row.get("flags")
-    found = (a for a in row.get("addr_info") or () if isinstance(a, dict) and a.get("family") == "inet")
+    found = (a for a in as_list(row.get("addr_info")) if isinstance(a, dict) and a.get("family") == "inet")
     addresses = (f"{a.get('local')}/{a.get('prefixlen')}" for a in found)
     return Netdev(
         str(row["ifname"]).split("@")[0],

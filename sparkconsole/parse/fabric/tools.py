@@ -7,7 +7,7 @@ import re
 from itertools import pairwise
 
 from sparkconsole.model.fabric.paths import Echo, Route
-from sparkconsole.parse.values import json_object, number, whole
+from sparkconsole.parse.values import as_number, json_object, number, whole
 
 _COUNTS = re.compile(r"^(\d+) packets transmitted, (\d+) received", re.M | re.A)
 _RTT = re.compile(r"^rtt min/avg/max/mdev = [\d.]+/([\d.]+)/", re.M | re.A)
@@ -25,7 +25,7 @@ def parse_ping(text: str, status: int | None = 0) -> Echo:
         sent=sent,
         received=received,
         limit=whole(limit[1] or limit[2]) if limit else None,
-        rtt_ms=float(rtt[1]) if rtt and rtt[1].count(".") <= 1 else None,
+        rtt_ms=number(rtt[1]) if rtt else None,
         trouble="" if received else _trouble(text, status, sent),
     )
 
@@ -69,7 +69,8 @@ def parse_iperf3(text: str) -> float | None:
         rate = (json_object(text) or {})["end"]["sum_received"]["bits_per_second"]
     except (KeyError, TypeError):
         return None
-    return rate / 1e9 if isinstance(rate, int | float) and rate > 0 else None
+    known = as_number(rate)
+    return known / 1e9 if known is not None and known > 0 else None
 
 
 def trouble_of(text: str) -> str:

@@ -10,16 +10,20 @@ from collections import deque
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from sparkconsole.parse.values import number
+
 TAIL_LINES = 20
 """Output lines kept of each step: enough to see why it failed."""
 
 _VERTEX = re.compile(r"^#(\d+) (.*)$")
 _LOGGED = re.compile(r"^\d+\.\d+ (.*)$")
 _ENDED = re.compile(r"^(DONE|CACHED|CANCELED|ERROR)\b:? ?(?:([\d.]+)s$)?(.*)$")
-_STAGE = re.compile(r"^\[(?:(?P<stage>[^\]]*?) )?(?P<index>\d+)/(?P<total>\d+)\] ")
-_SIZES = re.compile(r"^(?P<id>\S+.*?)[ :]+(?P<done>[\d.]+ ?[kKMGT]?i?B) / (?P<total>[\d.]+ ?[kKMGT]?i?B)\b")
-_NINJA = re.compile(r"^\s*\[(\d+)/(\d+)\]")
-_CLASSIC = re.compile(r"^Step (\d+)/(\d+) : (.*)$")
+_STAGE = re.compile(r"^\[(?:(?P<stage>[^\]]*?) )?(?P<index>\d{1,9})/(?P<total>\d{1,9})\] ")
+_SIZES = re.compile(
+    r"^(?P<id>\S.*?)(?<![ :])[ :]+(?P<done>[\d.]+ ?[kKMGT]?i?B) / (?P<total>[\d.]+ ?[kKMGT]?i?B)\b"
+)
+_NINJA = re.compile(r"^\s*\[(\d{1,9})/(\d{1,9})\]")
+_CLASSIC = re.compile(r"^Step (\d{1,9})/(\d{1,9}) : (.*)$")
 _FATAL = re.compile(
     r"^(?:ERROR: |error: )?(failed to (?:solve|build)|failed to read dockerfile|unable to prepare context|"
     r"Cannot connect to the Docker daemon|BuildKit is enabled but|permission denied while trying|Error "
@@ -163,7 +167,7 @@ def _end(step: BuildStep, word: str, seconds: str | None = None, text: str = "")
     if step.state in (StepState.CACHED, StepState.FAILED) and word == "DONE":
         return step
     step.state, step.error = _STATES[word], text
-    step.seconds = float(seconds) if seconds else step.seconds
+    step.seconds = number(seconds) if seconds else step.seconds
     return step
 
 
@@ -185,8 +189,8 @@ def _status(step: BuildStep, text: str) -> BuildStep:
 
 def size_bytes(text: str) -> int | None:
     """`12.58MB` as bytes (decimal units; `MiB` binary); None for anything else."""
-    found = re.fullmatch(r"([\d.]+) ?([kKMGT]?)(i?)B", text)
-    if not found or found[1].count(".") > 1 or found[1] == ".":
+    found = re.fullmatch(r"([\d.]{1,20}) ?([kKMGT]?)(i?)B", text)
+    if not found or (amount := number(found[1])) is None:
         return None
     power = ("", "k", "m", "g", "t").index(found[2].lower())
-    return round(float(found[1]) * float((1024 if found[3] else 1000) ** power))
+    return round(amount * float((1024 if found[3] else 1000) ** power))

@@ -12,17 +12,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from sparkconsole.model.transfer.outcome import ByteProgress
-from sparkconsole.parse.values import json_object
+from sparkconsole.parse.values import as_count, as_number, json_object, number, whole
 
 _BYTES = re.compile(r"^(\d+) bytes? (?:\(.*\) )?copied, ([\d.]+(?:e[+-]?\d+)?) s\b")
 _ALL_SENT = re.compile(r"^\d+\+\d+ records out$")
+_STATUS = re.compile(r"-?[0-9]{1,9}")
 _ENDS = re.compile(r"^copy ended: save=(\S+) stream=(\S+) load=(\S+)$")
 
 
 def byte_progress(line: str) -> ByteProgress | None:
     """What one line of `dd` (LC_ALL=C) says; None when it is no such line."""
     found = _BYTES.match(line.strip())
-    return ByteProgress(int(found[1]), float(found[2])) if found else None
+    done, took = (whole(found[1]), number(found[2])) if found else (None, None)
+    return ByteProgress(done, took) if done is not None and took is not None else None
 
 
 def stage_ends(line: str) -> Mapping[str, int | None] | None:
@@ -34,7 +36,7 @@ def stage_ends(line: str) -> Mapping[str, int | None] | None:
 
 
 def _status(word: str) -> int | None:
-    return int(word) if word.lstrip("-").isdigit() else None
+    return int(word) if _STATUS.fullmatch(word) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +86,14 @@ class CopyLog:
         if "fell_back" in data:
             self.fallback, self.all_sent, self.layer = str(data["fell_back"]), False, None
         if data.get("end"):
-            self.error, self.sent = data.get("error"), data.get("sent")
-        if (number := data.get("layer")) is not None:
-            facts = (data.get("of", 0), str(data.get("phase")), data.get("done", 0), data.get("size", 0))
-            self.layer = LayerProgress(number, *facts)
-        if "seconds" not in data:
+            error = data.get("error")
+            self.error, self.sent = error if error is None else str(error), as_count(data.get("sent"))
+        if (layer := as_count(data.get("layer"))) is not None:
+            of, done, size = (as_count(data.get(key)) or 0 for key in ("of", "done", "size"))
+            self.layer = LayerProgress(layer, of, str(data.get("phase")), done, size)
+        if (seconds := as_number(data.get("seconds"))) is None:
             return None
-        self.progress = ByteProgress(data.get("sent", 0), data["seconds"], data.get("total"))
+        self.progress = ByteProgress(as_count(data.get("sent")) or 0, seconds, as_count(data.get("total")))
         self.all_sent = bool(self.progress.total) and self.progress.done >= (self.progress.total or 0)
         return self.progress
 

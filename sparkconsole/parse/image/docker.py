@@ -20,6 +20,7 @@ from sparkconsole.model.docker_host import DockerHost, found_at
 from sparkconsole.model.launch.state import Why
 from sparkconsole.parse.diagnose.explain import cause_of
 from sparkconsole.parse.known import During
+from sparkconsole.parse.values import as_count, as_list, as_object, whole
 
 _CONFIG_KEYS = ("Env", "Entrypoint", "Cmd", "WorkingDir", "User", "Labels")
 _NO_NAMES = ("<none>", "moby-dangling")
@@ -33,7 +34,8 @@ _TLS = ("DOCKER_TLS", "DOCKER_TLS_VERIFY")
 
 def container_from(data: Mapping[str, Any]) -> Container:
     """From `GET /containers/{id}/json`."""
-    state, config = data.get("State") or {}, data.get("Config") or {}
+    state, config = as_object(data.get("State")), as_object(data.get("Config"))
+    code = state.get("ExitCode")
     running = state.get("Status") == "running"
     return Container(
         name=str(data.get("Name", "")).removeprefix("/"),
@@ -41,56 +43,61 @@ def container_from(data: Mapping[str, Any]) -> Container:
         image=str(config.get("Image", "")),
         image_id=str(data.get("Image", "")),
         state=str(state.get("Status", "")),
-        exit_code=None if running else state.get("ExitCode"),
+        exit_code=None if running or not isinstance(code, int) else code,
         oom_killed=bool(state.get("OOMKilled")),
         started_at=str(state.get("StartedAt", "")),
-        labels=dict(config.get("Labels") or {}),
-        environment=dict(e.split("=", 1) for e in config.get("Env") or () if "=" in e),
+        labels=dict(as_object(config.get("Labels"))),
+        environment=dict(e.split("=", 1) for e in _texts(config.get("Env")) if "=" in e),
     )
 
 
 def image_from(data: Mapping[str, Any], tag: str = "") -> ImageIdentity:
     """From `GET /images/{name}/json`. Empty and absent configuration values are the same thing."""
-    config = data.get("Config") or {}
+    config = as_object(data.get("Config"))
     kept = {key: config[key] for key in _CONFIG_KEYS if config.get(key)}
     digest = hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
     return ImageIdentity(
-        tag=tag or next(iter(data.get("RepoTags") or ()), ""),
+        tag=tag or next(iter(_texts(data.get("RepoTags"))), ""),
         id=str(data.get("Id", "")),
-        platform="/".join(p for p in (data.get("Os"), data.get("Architecture"), data.get("Variant")) if p),
-        layers=tuple((data.get("RootFS") or {}).get("Layers") or ()),
+        platform="/".join(str(p) for key in ("Os", "Architecture", "Variant") if (p := data.get(key))),
+        layers=tuple(_texts(as_object(data.get("RootFS")).get("Layers"))),
         config_digest=digest,
-        size_bytes=int(data.get("Size") or 0),
+        size_bytes=as_count(data.get("Size")) or 0,
         created=str(data.get("Created") or ""),
-        labels=dict(config.get("Labels") or {}),
-        settings=settings(config.get("Env") or ()),
+        labels=dict(as_object(config.get("Labels"))),
+        settings=settings(_texts(config.get("Env"))),
     )
 
 
 def names_from(listed: Mapping[str, Any]) -> tuple[str, ...]:
     """The names of an entry of `GET /images/json`: tags, else a digest, else one empty name."""
-    tags = [t for t in listed.get("RepoTags") or () if t.partition(":")[0] not in _NO_NAMES]
-    digests = [d for d in listed.get("RepoDigests") or () if d.partition("@")[0] not in _NO_NAMES]
+    tags = [t for t in _texts(listed.get("RepoTags")) if t.partition(":")[0] not in _NO_NAMES]
+    digests = [d for d in _texts(listed.get("RepoDigests")) if d.partition("@")[0] not in _NO_NAMES]
     return tuple(tags or digests[:1] or ("",))
 
 
 def usage_from(data: Mapping[str, Any], free: str = "") -> DiskUsage:
     """From `GET /system/df`, before and since version 1.52 of the API; `free`: bytes, as df prints them."""
-    images, cache = data.get("ImageUsage") or {}, data.get("BuildCacheUsage") or {}
-    records = cache.get("Items") or data.get("BuildCache") or ()
-    own = sum(int(r.get("Size") or 0) for r in records if not r.get("Shared"))
+    images, cache = as_object(data.get("ImageUsage")), as_object(data.get("BuildCacheUsage"))
+    records = [as_object(r) for r in as_list(cache.get("Items") or data.get("BuildCache"))]
+    own = sum(as_count(r.get("Size")) or 0 for r in records if not r.get("Shared"))
     return DiskUsage(
-        images_bytes=int(images.get("TotalSize", data.get("LayersSize")) or 0),
-        cache_bytes=int(cache.get("TotalSize", own) or 0),
+        images_bytes=as_count(images.get("TotalSize", data.get("LayersSize"))) or 0,
+        cache_bytes=as_count(cache.get("TotalSize", own)) or 0,
         cache=tuple(_record(r) for r in records),
-        free_bytes=int(free) if free.strip().isdigit() else None,
+        free_bytes=whole(free.strip()),
     )
+
+
+def _texts(value: Any) -> list[str]:
+    """What a list has of text."""
+    return [text for text in as_list(value) if isinstance(text, str)]
 
 
 def _record(data: Mapping[str, Any]) -> CacheRecord:
     kept = data.get("InUse") or data.get("Shared") or data.get("Type") in _INNER
     used_at = data.get("LastUsedAt") or data.get("CreatedAt") or ""
-    return CacheRecord(int(data.get("Size") or 0), str(used_at), prunable=not kept)
+    return CacheRecord(as_count(data.get("Size")) or 0, str(used_at), prunable=not kept)
 
 
 def why_refused(stderr: str) -> Why:

@@ -174,7 +174,7 @@ DOCKER = {
         remedies={During.COPY: "copy it again; look at free disk on both nodes"},
     ),
     "platform-differs": warning(
-        r"requested image's platform \((?P<has>[^)]+)\) does not match",
+        r"requested image's platform \((?P<has>[^)]{1,80})\) does not match",
         "the image is for another processor: {has}",
         "it runs only where the kernel can translate it, and slowly",
         "build it on a Spark: sparkconsole image build",

@@ -154,7 +154,7 @@ FABRIC = {
         "bootstrap.cc:114 NCCL WARN Bootstrap Root : mismatch in rank count from procs 2 : 4",
     ),
     "nccl-mixed-devices": cause(
-        r"Detected mixed local Net device counts across ranks \((?P<counts>[^)]*)\)",
+        r"Detected mixed local Net device counts across ranks \((?P<counts>[^)]{0,200})\)",
         "the ranks see different numbers of RDMA devices: {counts}",
         "one node has one half of its cable up, or its container sees only one device",
         "sparkconsole doctor link; the same NCCL_IB_HCA count on every node",
@@ -203,7 +203,7 @@ FABRIC = {
         "NCCL WARN socketStartConnect: Connect to 10.0.0.2<51234> failed : No route to host",
     ),
     "nccl-shm-small": cause(
-        r"NCCL WARN .{0,400}(?:posix_fallocate|shmOpen|/dev/shm/nccl).{0,400}(?:No space left|failed)|"
+        r"NCCL WARN .{0,200}(?:posix_fallocate|shmOpen|/dev/shm/nccl).{0,200}(?:No space left|failed)|"
         r"Error while creating shared memory segment|out of shared memory",
         "the container's shared memory is full",
         "Docker gives 64 MB unless told otherwise",
@@ -317,7 +317,7 @@ FABRIC = {
     ),
     "nccl-no-plugin": harmless(
         r"(?:NET|TUNER|PROFILER|ENV|GIN)/Plugin: (?:Could not find|Plugin load|Failed to find|No plugin)|"
-        r"Failed to open libnccl-net|libnccl-(?:net|tuner|profiler|env)\S*\.so|"
+        r"Failed to open libnccl-net|libnccl-(?:net|tuner|profiler|env)\S{0,80}\.so|"
         r"NVLS? multicast support is not available",
         "plugins are for other networks",
         "NCCL INFO NET/Plugin: Could not find: libnccl-net.so",

@@ -23,7 +23,7 @@ MACHINE = {
         "NVRM: nvCheckOkFailedNoLog: Check failed: Out of memory [NV_ERR_NO_MEMORY]",
     ),
     "gpu-test-message": harmless(
-        r"NVRM: Xid \([^)]*\): 10[67]\b",
+        r"NVRM: Xid \([^)]{0,80}\): 10[67]\b",
         "a test message of the management bus (SMBPBI)",
         "NVRM: Xid (PCI:000f:01:00): 106, SMBPBI Test Message",
     ),
@@ -45,7 +45,7 @@ MACHINE = {
         "NVRM: Xid (PCI:000f:01:00): 79, pid=0, GPU has fallen off the bus.",
     ),
     "gpu-memory": cause(
-        r"NVRM: Xid \([^)]*\): (?P<xid>48|63|64|92|94|95|140|168|171|172)\b",
+        r"NVRM: Xid \([^)]{0,80}\): (?P<xid>48|63|64|92|94|95|140|168|171|172)\b",
         "the GPU found an error in its memory: {xid_means}",
         "an uncorrectable error, or one that was contained",
         "switch the machine off and on; when it comes back have it looked at",
@@ -53,14 +53,14 @@ MACHINE = {
         numbers={"xid": XIDS},
     ),
     "gpu-link-corrected": warning(
-        r"NVRM: Xid \([^)]*\): 121\b",
+        r"NVRM: Xid \([^)]{0,80}\): 121\b",
         "the link between CPU and GPU corrected an error: Xid 121",
         "the hardware mended it; many of them cost speed",
         "switch the machine off and on when it comes back often; the newest driver and firmware",
         "NVRM: Xid (PCI:000f:01:00): 121, pid=4242, C2C Link corrected error",
     ),
     "gpu-firmware": cause(
-        r"NVRM: Xid \([^)]*\): (?P<xid>33|37|38|59|61|62|119|120|169)\b",
+        r"NVRM: Xid \([^)]{0,80}\): (?P<xid>33|37|38|59|61|62|119|120|169)\b",
         "the GPU's own firmware failed: {xid_means}",
         "it stopped answering the driver",
         "switch the machine off and on; the newest driver and firmware",
@@ -112,9 +112,9 @@ MACHINE = {
         "HugePages allocation failed: not enough free 2048kB pages",
     ),
     "nic-failed": cause(
-        r"mlx5\w* .{0,400}(?:health (?:poll|compromised|recovery)|device's health|fatal error|enter error "
-        r"state|cmd_exec timeout|pre-initializing|error -110|wait for FW)|mlx5_cmd_(?:check|out_err)|"
-        r"mlx5\w* .{0,400}(?:wait_func|timeout\. Will cause)",
+        r"mlx5\w{0,40} .{0,400}(?:health (?:poll|compromised|recovery)|device's health|fatal error|enter "
+        r"error state|cmd_exec timeout|pre-initializing|error -110|wait for FW)|mlx5_cmd_(?:check|out_err)|"
+        r"mlx5\w{0,40} .{0,400}(?:wait_func|timeout\. Will cause)",
         "the ConnectX NIC failed",
         "its firmware hangs, or it was powered down under load",
         "switch the machine off and on; the same firmware on all nodes: sparkconsole doctor",
@@ -139,7 +139,7 @@ MACHINE = {
     ),
     "nic-link-down": warning(
         r"mlx5_core .{0,400}[Ll]ink down|"
-        r"(?:enp\w+|roce\w+): (?:NIC Link is Down|[Ll]ink is? down|carrier lost)",
+        r"(?:enp\w{1,40}|roce\w{1,40}): (?:NIC Link is Down|[Ll]ink is? down|carrier lost)",
         "a fabric port lost its link",
         "the cable moved, or the peer went down",
         "sparkconsole status shows the links; reseat the cable",

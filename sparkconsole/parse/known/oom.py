@@ -32,7 +32,7 @@ OOM = {
         calm=True,
     ),
     VICTIM: end(
-        r"oom-kill:.{0,1500}?\btask=(?P<victim>[^,]{1,80})|"
+        r"oom-kill:.{0,600}?\btask=(?P<victim>[^,]{1,80})|"
         r"oom_reaper: reaped process \d+ \((?P<victim2>[^)]{1,80})\)",
         "the kernel ran out of memory and killed a process: {victim}",
         _WHY,

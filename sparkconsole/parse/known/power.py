@@ -40,7 +40,7 @@ POWER = {
     ),
     "kernel-stuck": cause(
         r"soft lockup.{0,20} (?P<cpu>CPU#?\d+) stuck for (?P<seconds>\d+)|soft lockup|hard LOCKUP|"
-        r"rcu_\w+ (?:self-)?detected (?:expedited )?stalls?|rcu.{0,60}kthread starved",
+        r"rcu_\w{1,40} (?:self-)?detected (?:expedited )?stalls?|rcu.{0,60}kthread starved",
         "the kernel is stuck: a CPU does nothing else any more: {cpu}",
         "a driver or the firmware holds it; the machine may answer no more",
         "switch the machine off and on when it stays; sparkconsole logs kernel; the newest driver and "

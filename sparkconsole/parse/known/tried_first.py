@@ -73,7 +73,7 @@ SPECIFIC = {
     ),
     "file-locked": cause(
         r"[Ff]ile lock .{1,300} could not be acquired|"
-        r"Could not (?:acquire|get) (?:the )?lock .{0,200}(?:\.lock|/hub/)|filelock\.\S*Timeout|"
+        r"Could not (?:acquire|get) (?:the )?lock .{0,200}(?:\.lock|/hub/)|filelock\.\S{0,80}Timeout|"
         r"_error\.Timeout: The file lock",
         "a file is locked by another program",
         "another download or compilation still runs, or left its lock behind on a network file system",
@@ -102,7 +102,7 @@ SPECIFIC = {
         "Failed to initialize NVML: Unknown Error",
     ),
     "docker-credentials": cause(
-        r"error getting credentials|docker-credential-\w+.{0,60}(?:not found|resolves to)|"
+        r"error getting credentials|docker-credential-\w.{0,80}(?:not found|resolves to)|"
         r"error (?:storing|saving) credentials",
         "docker's helper for passwords is not there, or does not answer",
         "~/.docker/config.json names a credsStore that this machine does not have",
@@ -119,7 +119,7 @@ SPECIFIC = {
         "RuntimeError: CUDA error: initialization error",
     ),
     "vocabulary-not-downloaded": cause(
-        r"HarmonyError|(?:download|load)\w*.{0,40}\bvocab(?:ulary)? file|"
+        r"HarmonyError|load.{0,60}\bvocab(?:ulary)? file|"
         r"openaipublic\.blob\.core\.windows\.net|(?:[Ee]rror|[Ff]ailed|not found).{0,200}\.tiktoken\b",
         "the vocabulary of gpt-oss (harmony, tiktoken) could not be downloaded",
         "it is no part of the model: it is downloaded at the start, and the node has no Internet, no DNS, or "

@@ -19,7 +19,7 @@ def parse_answering(text: str) -> tuple[Answering, ...]:
             data = json_value(line)
             banner, closed = str(data.get("banner", "")), bool(data.get("refused"))
             found.append(Answering(str(ipaddress.ip_address(data["address"])), banner.strip(), closed))
-        except (ValueError, KeyError, AttributeError):
+        except (ValueError, KeyError, AttributeError, TypeError, RecursionError):
             continue
     return tuple(sorted(found, key=lambda a: a.order))
 
@@ -34,5 +34,12 @@ def parse_identity(text: str) -> Identity:
 
 def parse_interfaces(text: str) -> tuple[ipaddress.IPv4Interface, ...]:
     """The IPv4 addresses and subnets of `ip -o -4 addr show`, without loopback and link-local."""
-    found = (ipaddress.IPv4Interface(match[1]) for match in _INET.finditer(text))
-    return tuple(dict.fromkeys(i for i in found if not (i.ip.is_loopback or i.ip.is_link_local)))
+    found = (_interface(match[1]) for match in _INET.finditer(text))
+    return tuple(dict.fromkeys(i for i in found if i and not (i.ip.is_loopback or i.ip.is_link_local)))
+
+
+def _interface(text: str) -> ipaddress.IPv4Interface | None:
+    try:
+        return ipaddress.IPv4Interface(text)
+    except ValueError:
+        return None

@@ -6,7 +6,8 @@ from sparkconsole.errors import SparkError
 from sparkconsole.model.docker import Container, settings
 from sparkconsole.model.launch.site import Site
 from sparkconsole.parse.image.docker import why_refused
-from sparkconsole.parse.values import json_value, pairs
+from sparkconsole.parse.machine.facts import parse_listening
+from sparkconsole.parse.values import json_value, pairs, whole
 
 _NOT_THERE = ("No such container", "No such object")
 
@@ -16,12 +17,12 @@ def parse_site(text: str, node: str, container: str) -> Site:
     head, _, docker = text.partition("\ndocker ")
     rows = pairs(head)
     first = dict(reversed(rows))
-    pids = frozenset(int(p) for key, p in rows if key == "pid" and p.isdigit())
+    pids = frozenset(n for key, p in rows if key == "pid" and (n := whole(p)) is not None)
     return Site(
         node=node,
         home=first.get("home", ""),
-        available_bytes=int(first.get("available", 0)),
-        listening=frozenset(int(port, 16) for key, port in rows if key == "listen"),
+        available_bytes=whole(first.get("available", "")) or 0,
+        listening=parse_listening(" ".join(port for key, port in rows if key == "listen")),
         found=_found(docker, node, container, pids),
     )
 

@@ -33,14 +33,13 @@ second.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from itertools import islice
 from typing import Any
 
 from sparkconsole.model.facts import Gpu, GpuProcess, Memory
 from sparkconsole.model.telemetry import Bus, Counters, Sample
-from sparkconsole.parse.values import json_object
+from sparkconsole.parse.values import as_count, as_list, as_number, as_object, json_object
 
 HELD: tuple[tuple[int, str], ...] = (
     (0x04, "power cap"), (0x08, "hardware slowdown"), (0x20, "heat"), (0x40, "heat (hardware)"),
@@ -56,31 +55,31 @@ MOST_NAMES, MOST_TEXT = 64, 300
 def parse_sample(line: str) -> Sample | None:
     """None for a line that is none of the sampler's."""
     data = json_object(line) or {}
-    clock, mono = _number(data.get("t")), _number(data.get("m"))
+    clock, mono = as_number(data.get("t")), as_number(data.get("m"))
     if clock is None or mono is None:
         return None
     busy, total = _wholes(data.get("cpu"), 2)
     return Sample(
         clock_s=clock,
         mono_s=mono,
-        uptime_s=_number(data.get("uptime")),
+        uptime_s=as_number(data.get("uptime")),
         cpu_busy=busy or 0,
         cpu_total=total or 0,
         memory=_memory(data.get("mem")),
-        load=_number(data.get("load")),
-        pressure=_number(data.get("psi")),
-        temperature_c=_number(data.get("temp")),
+        load=as_number(data.get("load")),
+        pressure=as_number(data.get("psi")),
+        temperature_c=as_number(data.get("temp")),
         pressures=_pressures(data.get("psis")),
-        cached=_whole(data.get("cached")),
-        oom_kills=_whole(data.get("oom")),
+        cached=as_count(data.get("cached")),
+        oom_kills=as_count(data.get("oom")),
         kernel=_kernel(data.get("kernel")),
         rails=_counters(data.get("rails"), data.get("counts")),
         buses=_buses(data.get("pcie")),
         nets=_counters(data.get("nets")),
-        gpus=tuple(_gpu(row) for row in _list(data.get("gpus")) if isinstance(row, dict)),
-        gpu_processes=tuple(p for row in _list(data.get("procs")) if (p := _process(row))),
+        gpus=tuple(_gpu(row) for row in _listed(data.get("gpus")) if isinstance(row, dict)),
+        gpu_processes=tuple(p for row in _listed(data.get("procs")) if (p := _process(row))),
         gpu_error=_text(data.get("gpu_error")),
-        disk_free=_whole(data.get("disk")),
+        disk_free=as_count(data.get("disk")),
     )
 
 
@@ -91,87 +90,70 @@ def _memory(value: Any) -> Memory | None:
     return Memory(total, available, swap or 0, swap_free or 0)
 
 
-def _mapping(value: Any) -> Mapping[str, Any]:
+def _named(value: Any) -> Mapping[str, Any]:
     """Of at most MOST_NAMES names."""
-    rows = islice(value.items(), MOST_NAMES) if isinstance(value, Mapping) else ()
-    return {str(name)[:MOST_TEXT]: cell for name, cell in rows}
+    return {str(name)[:MOST_TEXT]: cell for name, cell in islice(as_object(value).items(), MOST_NAMES)}
+
+
+def _listed(value: Any) -> list[Any]:
+    """The first MOST_NAMES of them."""
+    return list(as_list(value)[:MOST_NAMES])
 
 
 def _pressures(value: Any) -> dict[str, float]:
-    found = {str(name): _number(cell) for name, cell in _mapping(value).items()}
+    found = {str(name): as_number(cell) for name, cell in _named(value).items()}
     return {name: share for name, share in found.items() if share is not None}
 
 
 def _kernel(value: Any) -> tuple[str, ...] | None:
-    return tuple(_text(line) for line in _list(value) if _text(line)) if isinstance(value, list) else None
+    return tuple(_text(line) for line in _listed(value) if _text(line)) if isinstance(value, list) else None
 
 
 def _buses(value: Any) -> dict[str, Bus]:
-    found = {str(name): [_number(cell) for cell in _list(row)] for name, row in _mapping(value).items()}
+    found = {str(name): [as_number(cell) for cell in _listed(row)] for name, row in _named(value).items()}
     return {n: Bus(*map(float, r)) for n, r in found.items() if len(r) == 4 and None not in r}  # type: ignore[arg-type]
 
 
 def _counters(value: Any, counts: Any = None) -> dict[str, Counters]:
-    data = _mapping(counts)
-    rows = _mapping(value).items()
+    data = _named(counts)
+    rows = _named(value).items()
     return {str(n): _counter(row, data.get(n)) for n, row in rows if isinstance(row, list) and row}
 
 
 def _counter(row: list[Any], counts: Any) -> Counters:
     rx, tx, errors = _wholes(row[1:], 3)
-    named = {str(name): _whole(cell) for name, cell in _mapping(counts).items()}
+    named = {str(name): as_count(cell) for name, cell in _named(counts).items()}
     known = {name: count for name, count in named.items() if count is not None}
     return Counters(row[0] if isinstance(row[0], bool) else None, rx, tx, errors, known)
 
 
 def _gpu(row: Mapping[str, Any]) -> Gpu:
-    bits = _whole(row.get("throttle"))
+    bits = as_count(row.get("throttle"))
     return Gpu(
         name=_text(row.get("name")),
         uuid=_text(row.get("uuid")),
-        utilisation=_number(row.get("util")),
-        power_w=_number(row.get("power")),
-        temperature_c=_number(row.get("temp")),
-        clock_mhz=_number(row.get("clock")),
+        utilisation=as_number(row.get("util")),
+        power_w=as_number(row.get("power")),
+        temperature_c=as_number(row.get("temp")),
+        clock_mhz=as_number(row.get("clock")),
         driver=_text(row.get("driver")),
         pstate=_text(row.get("pstate")),
-        clock_max_mhz=_number(row.get("clock_max")),
-        memory_clock_mhz=_number(row.get("mem_clock")),
+        clock_max_mhz=as_number(row.get("clock_max")),
+        memory_clock_mhz=as_number(row.get("mem_clock")),
         held=None if bits is None else tuple(word for bit, word in HELD if bits & bit),
     )
 
 
 def _process(row: Any) -> GpuProcess | None:
-    if not isinstance(row, list) or len(row) < 2 or (pid := _whole(row[0])) is None:
+    if not isinstance(row, list) or len(row) < 2 or (pid := as_count(row[0])) is None:
         return None
-    return GpuProcess(pid, _text(row[1]), _whole(row[2]) if len(row) > 2 else None)
-
-
-def _list(value: Any) -> list[Any]:
-    return value[:MOST_NAMES] if isinstance(value, list) else []
+    return GpuProcess(pid, _text(row[1]), as_count(row[2]) if len(row) > 2 else None)
 
 
 def _text(value: Any) -> str:
     return value[:MOST_TEXT] if isinstance(value, str) else ""
 
 
-def _number(value: Any) -> float | None:
-    """JSON has NaN and infinity in Python's dialect, and true is no number."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    try:
-        found = float(value)
-    except OverflowError:
-        return None
-    return found if math.isfinite(found) else None
-
-
-def _whole(value: Any) -> int | None:
-    """What no counter of 64 bits can be is none."""
-    found = _number(value)
-    return int(value) if found is not None and 0 <= found < 2**64 else None
-
-
 def _wholes(value: Any, count: int) -> list[int | None]:
     """Exactly `count` of them; what is not there is None."""
-    return [_whole(cell) for cell in (*_list(value), *(None,) * count)][:count]
+    return [as_count(cell) for cell in (*_listed(value), *(None,) * count)][:count]

@@ -46,7 +46,7 @@ _BEGINS = re.compile("|".join(rf"(?:{p})" for p in _FIRST))
 _LEVEL = re.compile(r"^(TRACE|DEBUG|INFO|WARN(?:ING)?|ERR(?:OR)?|CRITICAL|FATAL)\b:? *")
 _CALM = ("TRACE", "DEBUG", "INFO", "WARN", "WARNING")
 _MARGIN = re.compile(r"^[\s|+>-]*")
-_QUOTED = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|`[^`]*`|“[^”]*”|‘[^’]*’")
+_QUOTED = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|`[^`]*`|“[^”]{0,600}”|‘[^’]{0,600}’")
 _USERS = re.compile(
     r"(?i)\b(?:received request|prompt(?:_token_ids)?\s?[:=]|messages\s?[:=]|content\s?[:=]|input\s?[:=]|"
     r"request body|body\s?[:=]|generated(?: response)?\b.{0,60}\boutput)|\b(?:GET|POST|PUT|DELETE|HEAD) /|"

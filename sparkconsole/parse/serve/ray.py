@@ -15,8 +15,8 @@ from sparkconsole.parse.known import During
 _T = TypeVar("_T")
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m|\x1b?\[(?:\d{1,3}m)")
 _MISMATCH = re.compile(
-    r"Version mismatch: The cluster was started with:\s+Ray: (\S+)\s+Python: (\S+).*?was started "
-    r"with:\s+Ray: (\S+)\s+Python: (\S+)",
+    r"Version mismatch: The cluster was started with:\s{1,80}Ray: (\S{1,80})\s{1,80}Python: "
+    r"(\S{1,80}).{0,2000}?was started with:\s{1,80}Ray: (\S{1,80})\s{1,80}Python: (\S{1,80})",
     re.DOTALL,
 )
 _RAISED = re.compile(r"^(?:[\w.]+\.)?((?:\w+(?:Error|Exception|Exit)|Exception): .{1,300})", re.MULTILINE)
@@ -76,7 +76,7 @@ def _listed(payload: Any, what: str, read: Callable[[Mapping[str, Any]], _T]) ->
         raise SparkError(f"Ray could not list its {what}: {str(answer)[:200]}")
     try:
         return [read(row) for row in payload["data"]["result"]["result"]]
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
         raise SparkError(f"Ray's list of {what} has a shape that is not known: {error!r}") from error
 
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sparkconsole.model.bench import RESULT_MARK, BenchResult
-from sparkconsole.parse.values import json_object
+from sparkconsole.parse.values import as_number, json_object, number
 
-_ROW = re.compile(r"^(?P<name>[A-Z][^:=]*?(?:\([^)]*\))?):\s+(?P<value>-?[\d.]+|nan|inf)\s*$")
+_ROW = re.compile(r"^(?P<name>[A-Z][^:=]*?(?:\([^()]*\))?):\s+(?P<value>-?[\d.]+|nan|inf)\s*$")
 _LATENCY = re.compile(r"^(?P<stat>Mean|Median|Std|P[\d.]+) (?P<kind>TTFT|TPOT|ITL|E2EL) \(ms\)$")
-_BAR = re.compile(r"(?P<percent>\d+)%\|.*\| (?P<done>\d+)/(?P<total>\d+) \[")
+_BAR = re.compile(r"\d%\|.{0,300}\| (?P<done>\d{1,15})/(?P<total>\d{1,15}) \[")
 _ERROR = re.compile(r"^Error \d+: |^(?:[\w.]+\.)?[A-Z]\w*(?:Error|Exception): ")
 _FIGURES = (
     ("completed", "successful requests", "completed"),
@@ -36,20 +35,20 @@ def parse_report(lines: Iterable[str]) -> BenchResult | None:
     latencies: dict[str, float] = {}
     for line in lines:
         match = _ROW.match(line.strip())
-        if not match or match["value"] in ("nan", "inf"):
+        if not match or (value := number(match["value"])) is None:
             continue
         if name := names.get(match["name"].lower()):
-            found[name] = int(float(match["value"])) if name in _WHOLE else float(match["value"])
+            found[name] = int(value) if name in _WHOLE else value
         elif latency := _LATENCY.match(match["name"]):
-            latencies[f"{latency['stat']}_{latency['kind']}".lower()] = float(match["value"])
+            latencies[f"{latency['stat']}_{latency['kind']}".lower()] = value
     return BenchResult(**found, latencies=latencies) if "completed" in found else None
 
 
 def parse_result(data: Mapping[str, Any]) -> BenchResult | None:
     """The JSON of --save-result; None when it is another JSON."""
-    if not isinstance(data.get("completed"), int):
+    numbers = {k: v for k, v in data.items() if as_number(v) is not None}
+    if not isinstance(numbers.get("completed"), int):
         return None
-    numbers = {k: v for k, v in data.items() if isinstance(v, (int, float)) and math.isfinite(v)}
     found: dict[str, Any] = {name: numbers[key] for name, _, key in _FIGURES if key in numbers}
     named = ((_JSON_LATENCY.match(key), value) for key, value in numbers.items())
     latencies = {f"{match[1]}_{match[2]}": float(value) for match, value in named if match}
@@ -66,7 +65,7 @@ def _distributions(details: Any) -> dict[str, tuple[float, ...]]:
 def _numbers(values: Any) -> tuple[float, ...]:
     if not isinstance(values, list):
         return ()
-    return tuple(sorted(float(v) for v in values if isinstance(v, (int, float)) and math.isfinite(v)))
+    return tuple(sorted(number for v in values if (number := as_number(v)) is not None))
 
 
 def parse_output(lines: Iterable[str]) -> tuple[BenchResult | None, dict[str, Any]]:

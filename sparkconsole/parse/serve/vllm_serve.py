@@ -12,6 +12,7 @@ from sparkconsole.model.serve.engine import LiveRank
 from sparkconsole.model.serve.spec import ServeProgress, StartFailure, StartPhase
 from sparkconsole.parse.diagnose.explain import read
 from sparkconsole.parse.diagnose.log_frame import framed
+from sparkconsole.parse.values import whole
 
 _CONCURRENCY = re.compile(
     r"Maximum concurrency for (?P<length>[\d,]+) tokens per request: (?P<times>[\d.]+)x"
@@ -25,11 +26,12 @@ _STEPS: tuple[tuple[StartPhase, re.Pattern[str]], ...] = tuple(
     for phase, pattern in (
         (StartPhase.ENGINE, r"version \d+\.\d+|non-default args|Resolved architecture: (?P<detail>\S+)"),
         (StartPhase.ENGINE, r"Initializing a V1 LLM engine|Connecting to existing Ray cluster"),
-        (StartPhase.ENGINE, r"(?P<detail>Waiting for creating a placement group .*? for \d+ seconds)"),
+        (StartPhase.ENGINE, r"(?P<detail>Waiting for creating a placement group .{0,300}? for \d+ seconds)"),
         (StartPhase.WEIGHTS, r"Starting to load model (?P<detail>\S+?)\.\.\."),
         (
             StartPhase.WEIGHTS,
-            r"(?:Loading|Multi-thread loading).*?: +(?P<percent>\d+)% Completed \| (?P<detail>\S+/\S+) \[",
+            r"(?:Loading|Multi-thread loading).{0,200}?: +(?P<percent>\d+)% Completed \| "
+            r"(?P<detail>\S+/\S+) \[",
         ),
         (StartPhase.WEIGHTS, r"(?P<detail>Loading weights took [\d.]+ seconds)|Model loading took"),
         (StartPhase.COMPILE, r"(?P<detail>Compiling a graph for .*)|torch\.compile tak|torch\.compile took"),
@@ -38,7 +40,7 @@ _STEPS: tuple[tuple[StartPhase, re.Pattern[str]], ...] = tuple(
             r"KV cache size: (?P<detail>[\d,]+ tokens)|Available KV cache memory: (?P<memory>.*)",
         ),
         (StartPhase.CACHE, r"Maximum concurrency for [\d,]+ tokens per request"),
-        (StartPhase.GRAPHS, r"Capturing CUDA graphs?.*?: +(?P<percent>\d+)%|Graph capturing finished"),
+        (StartPhase.GRAPHS, r"Capturing CUDA graphs?.{0,200}?: +(?P<percent>\d+)%|Graph capturing finished"),
         (StartPhase.SERVER, r"Starting vLLM (?:API )?server"),
         (StartPhase.SERVER, r"Application startup complete\."),
     )
@@ -89,13 +91,13 @@ def parse_ranks(text: str, node: str) -> tuple[LiveRank, ...]:
     for line in text.splitlines():
         kind, _, rest = line.partition(" ")
         first, _, rest = rest.partition(" ")
-        if kind == "job" and first.isdigit():
-            jobs[int(first)] = rest.removesuffix(".pid")
+        if kind == "job" and (number := whole(first)) is not None:
+            jobs[number] = rest.removesuffix(".pid")
         elif kind == "process":
             group, _, words = rest.partition(" ")
             command = _command(words.rstrip(_BETWEEN).split(_BETWEEN))
-            if command and group.isdigit():
-                groups.setdefault(int(group), command)
+            if command and (number := whole(group)) is not None:
+                groups.setdefault(number, command)
     return tuple(LiveRank(node, group, words, jobs.get(group, "")) for group, words in sorted(groups.items()))
 
 

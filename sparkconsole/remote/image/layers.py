@@ -85,4 +85,4 @@ async def layer_sizes(shell: Shell, image: str) -> tuple[int, ...]:
     """The sizes of the image's steps in bytes, newest first."""
     asked = ("docker", "history", "--human=false", "--format", "{{.Size}}", image)
     done = (await shell.run(asked, timeout=30)).checked()
-    return tuple(int(word) for word in done.text.split() if word.isdigit())
+    return tuple(int(word) for word in done.text.split() if word.isdecimal())

@@ -119,7 +119,7 @@ def place_from(address: str, keywords: Keywords) -> SshDestination:
         ciphers=_listed(one("ciphers")),
         key_exchanges=_listed(one("kexalgorithms")),
         macs=_listed(one("macs")),
-        connect_timeout_s=float(one("connecttimeout")) if one("connecttimeout").isdigit() else None,
+        connect_timeout_s=float(one("connecttimeout")) if one("connecttimeout").isdecimal() else None,
     )
 
 

@@ -71,7 +71,7 @@ def _behind(field: Field) -> bool:
 
 def _paragraphs(doc: str) -> list[str]:
     """The docstring before its parameters; lines of a paragraph are one line."""
-    text = re.split(r"\n\s*Parameters\s*\n\s*-{3,}", inspect.cleandoc(doc))[0]
+    text = re.split(r"\n *Parameters *\n *-{3,}", inspect.cleandoc(doc))[0]
     return [" ".join(p.split()) for p in re.split(r"\n\s*\n", text) if p.strip()]
 
 

@@ -69,7 +69,7 @@ def _stopped_port(run: Run) -> int | None:
         return None
     words = " ".join(run.words).replace("=", " ").split()
     after = words[words.index("--port") + 1 :] if "--port" in words else []
-    return int(after[0]) if after and after[0].isdigit() else PORT
+    return int(after[0]) if after and after[0].isdecimal() else PORT
 
 
 def _port(job: Job) -> int:

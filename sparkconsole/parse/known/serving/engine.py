@@ -6,7 +6,7 @@ from sparkconsole.parse.known.known import During, cause, end, harmless, warning
 
 ENGINE = {
     "argument-unknown": cause(
-        r"(?:vllm(?:[ \w.-]*)?|api_server\.py): error: (?P<said>.{0,400})|"
+        r"(?:vllm[ \w.-]{0,80}|api_server\.py): error: (?P<said>.{0,400})|"
         r"error: unrecognized arguments: (?P<said2>.{0,400})",
         "vLLM does not take that argument: {said}",
         "flags come and go between versions",
@@ -98,7 +98,7 @@ ENGINE = {
         r"is not supported for quantization method|quantization method .{0,400} is not supported|"
         r"cutlass_gemm_caller|Error Internal\b|"
         r"[Nn]o compiled (?:nvfp4|mxfp4|fp4|fp8|int8|w4a8|w8a8|gptq|awq|marlin)\b|"
-        r"_(?:fp4|fp8|int8|nvfp4)_\w+ kernel to be compiled in|torch::kInt8 to be true|"
+        r"_(?:fp4|fp8|int8|nvfp4)_\w{1,80} kernel to be compiled in|torch::kInt8 to be true|"
         r"Minimum capability: \d+\. Current capability|"
         r"(?:[Mm]arlin|[Cc]utlass|[Ff]lash[Ii]nfer).{0,400}(?:not supported|does not support)"
         r"(?!.{0,400}fall)",
@@ -222,7 +222,7 @@ ENGINE = {
     "no-compiler": cause(
         r"InvalidCxxCompiler|No working C\+\+ compiler|Failed to find C compiler|"
         r"(?:Cannot|Could not) find (?:nvcc|a working triton)|"
-        r"RuntimeError: .{0,400}ninja.{0,400}(?:required|not found)|Python\.h: No such file",
+        r"RuntimeError: .{0,200}ninja.{0,200}(?:required|not found)|Python\.h: No such file",
         "something is compiled at run time, and the image has no compiler for it",
         "torch.compile, Triton and FlashInfer build kernels when they are first used",
         "an image with g++ and Python's headers; or --enforce-eager and TORCHDYNAMO_DISABLE=1",

@@ -77,10 +77,12 @@ HUB = {
         "safetensors_rust.SafetensorError: Error while deserializing header: MetadataIncompleteBuffer",
     ),
     "model-shard-missing": cause(
-        r"FileNotFoundError: .{0,400}?(?P<file>[\w.-]+\.(?:safetensors|gguf)\b|[\w.-]*model[\w.-]*\.bin\b|"
-        r"tokenizer[\w.-]{0,40}\.model\b|(?:[\w.-]{0,80}(?:config|tokenizer|special_tokens_map|index|vocab)|"
-        r"params)\.json\b)|does not appear to have (?:a file|files) named (?P<file2>[\w./-]{1,120})|"
-        r"No such file or directory: \S*?(?P<other>[\w.-]+\.(?:safetensors|bin|gguf))",
+        r"FileNotFoundError: .{0,400}?(?P<file>(?<![\w.-])(?:[\w.-]{1,200}\.(?:safetensors|gguf)\b|"
+        r"[\w.-]{0,120}model[\w.-]{0,80}\.bin\b|"
+        r"[\w.-]{0,80}(?:config|tokenizer|special_tokens_map|index|vocab)\.json\b)|"
+        r"tokenizer[\w.-]{0,40}\.model\b|params\.json\b)|"
+        r"does not appear to have (?:a file|files) named (?P<file2>[\w./-]{1,120})|"
+        r"No such file or directory: \S{0,400}?(?<![\w.-])(?P<other>[\w.-]{1,200}\.(?:safetensors|bin|gguf))",
         "a file of the model is missing: {file}",
         "a shard or its link is gone: rsync copies links and says that all is well",
         "sparkconsole model list names what is missing on which node",
@@ -106,11 +108,11 @@ HUB = {
         "`trust_remote_code=True`",
     ),
     "model-type-unknown": cause(
-        r"does not recognize this architecture|model type `?(?P<type>[\w-]+)`?.{0,400}not recogni[sz]e|"
+        r"does not recognize this architecture|model type `?(?P<type>[\w-]{1,80})`?.{0,400}not recogni[sz]e|"
         r"Model architectures? \[?.{0,400}\]? (?:are|is) not supported|Unrecognized model in|"
         r"has no vLLM implementation|failed to be inspected|"
         r"KeyError: '(?:rope_\w+|text_config|vision_config)'$|"
-        r"KeyError: '(?P<kind>[a-z]+\d?[\w]*_moe|qwen\w*|glm\w*|gemma\w*|deepseek\w*)'$",
+        r"KeyError: '(?P<kind>[a-z]\w{0,60}_moe|qwen\w*|glm\w*|gemma\w*|deepseek\w*)'$",
         "this vLLM, or its transformers, is too old for the model",
         "the architecture came after the image was built",
         "build a newer one: sparkconsole image build --rebuild-vllm",
@@ -155,7 +157,7 @@ HUB = {
         },
     ),
     "hub-transfer-broke": cause(
-        r"CAS (?:service|client) error|Data processing error: |hf_xet\S* .{0,80}(?:[Ee]rror|[Ff]ailed)|"
+        r"CAS (?:service|client) error|Data processing error: |hf_xet\S{0,80} .{0,80}(?:[Ee]rror|[Ff]ailed)|"
         r"An error occurred while downloading using `hf_transfer`|ChunkedEncodingError|IncompleteRead\(|"
         r"Connection broken: |IncompleteBody|"
         r"(?:[Cc]onsistency check|[Hh]ash mismatch).{0,80}(?:safetensors|resolve/)",

@@ -87,7 +87,7 @@ KERNELS = {
         "RuntimeError: init_gds: cuFileDriverOpen failed (cuda_errno=-1)",
     ),
     "packages-differ": cause(
-        r"AttributeError: (?:'?\w*(?:Tokenizer|Processor|Config)\w*'?(?: object)?|module '"
+        r"AttributeError: (?:'?\w{0,60}(?:Tokenizer|Processor|Config)\w{0,60}'?(?: object)?|module '"
         r"(?P<module>[\w.]{1,80})') has no attribute '?(?P<name>\w{1,80})|"
         r"numpy\.core\.multiarray failed to import|numpy\.dtype size changed|compiled using NumPy 1|"
         r"(?P<name2>[\w.-]{1,60})(?:[<>=!]=?[\w.,<>=]{1,30}) is required",

@@ -7,7 +7,7 @@ from sparkconsole.parse.known.known import cause, end, harmless, warning
 RAY = {
     "ray-node-dead": cause(
         r"node name: (?P<node>\S+) has been marked dead|"
-        r"\"state\": ?\"DEAD\".{0,2000}?\"state_message\": ?\"(?P<said>[^\"]*)|"
+        r"\"state\": ?\"DEAD\".{0,600}?\"state_message\": ?\"(?P<said>[^\"]*)|"
         r"[Nn]ode (?P<id>[0-9a-f]{8,}) (?:is|was) (?:marked )?dead|missing too many heartbeats|"
         r"raylet.{0,400}(?:exited unexpectedly|marked itself as dead)|"
         r"mark(?:ed|s) (?:itself )?(?:as )?dead by the GCS|This node has (?:been|beem) marked as dead|"
@@ -126,7 +126,7 @@ RAY = {
         "ray.exceptions.RuntimeEnvSetupError: Failed to set up runtime environment.",
     ),
     "ray-no-session": cause(
-        r"ray\.init could not find|/tmp/ray/session_\S+.{0,400}(?:No such file|not found)|"
+        r"ray\.init could not find|/tmp/ray/session_\S.{0,500}(?:No such file|not found)|"
         r"No such file .{0,400}/tmp/ray/session_",
         "Ray's session on this node is gone",
         "it was stopped, or its folder was removed while it ran",
