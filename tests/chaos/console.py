@@ -1,0 +1,78 @@
+"""A console that was started, and the second in which it printed each of its lines."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Mapping, Sequence
+
+from tests.chaos.record import Ending, Line
+
+PLAIN = ("env", "--default-signal=HUP,INT,TERM")
+"""nohup and a shell's & hand ignored signals down; a person's terminal does not."""
+_GRACE_S = 20.0
+
+
+class Console:
+    """One process; both of its streams are read in one, as a terminal shows them."""
+
+    def __init__(self, argv: Sequence[str], environment: Mapping[str, str]) -> None:
+        self._began = time.monotonic()
+        self._lines: list[Line] = []
+        self._process = subprocess.Popen(
+            (*PLAIN, *argv), env=dict(environment), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, start_new_session=True, text=True, errors="replace",
+        )  # fmt: skip
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    @property
+    def age_s(self) -> float:
+        """Seconds since it was started."""
+        return time.monotonic() - self._began
+
+    @property
+    def ended(self) -> bool:
+        """It is over."""
+        return self._process.poll() is not None
+
+    @property
+    def spoke(self) -> bool:
+        """It has printed a line."""
+        return bool(self._lines)
+
+    def signal(self, number: signal.Signals) -> None:
+        """Sends it a signal, unless it has ended."""
+        self._process.send_signal(number)
+
+    def ending(self, limit_s: float) -> Ending:
+        """Waits for its end; past the limit it is interrupted, then killed."""
+        in_time = True
+        try:
+            self._process.wait(limit_s)
+        except subprocess.TimeoutExpired:
+            in_time = False
+        took = self.age_s
+        if not in_time:
+            self.end()
+        self._reader.join(_GRACE_S)
+        lines = tuple(line for line in self._lines if line.at <= took or in_time)
+        return Ending(self._process.returncode, max(took, *(x.at for x in lines), 0.0), lines, in_time)
+
+    def end(self) -> None:
+        """Whatever it does, it is over afterwards."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.signal(signal.SIGINT)
+            self._process.wait(_GRACE_S)
+        self._process.kill()
+        self._process.wait(_GRACE_S)
+
+    def _read(self) -> None:
+        output = self._process.stdout
+        assert output is not None
+        with output:
+            for text in output:
+                self._lines.append(Line(round(self.age_s, 2), text.rstrip("\n")))
