@@ -5,13 +5,17 @@ from __future__ import annotations
 import contextlib
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
 
 from tests.chaos.record import Ending, Line
 
-PLAIN = ("env", "--default-signal=HUP,INT,TERM")
+_PLAIN = """import os, signal, sys
+for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+    signal.signal(number, signal.SIG_DFL)
+os.execvp(sys.argv[1], sys.argv[1:])"""
 """nohup and a shell's & hand ignored signals down; a person's terminal does not."""
 _GRACE_S = 20.0
 
@@ -23,8 +27,9 @@ class Console:
         self._began = time.monotonic()
         self._lines: list[Line] = []
         self._process = subprocess.Popen(
-            (*PLAIN, *argv), env=dict(environment), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, start_new_session=True, text=True, errors="replace",
+            (sys.executable, "-ISc", _PLAIN, *argv), env=dict(environment), stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True, text=True,
+            errors="replace",
         )  # fmt: skip
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()

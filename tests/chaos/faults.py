@@ -58,7 +58,7 @@ def _sshd_gone(blow: Blow) -> None:
 
 def _sshd_gone_for_good(blow: Blow) -> None:
     _sshd_gone(blow)
-    blow.scene.undo.append(lambda: blow.scene.start_sshd(blow.node))
+    blow.scene.undo.callback(lambda: blow.scene.start_sshd(blow.node))
 
 
 def _sshd_restarted(blow: Blow) -> None:
@@ -72,7 +72,7 @@ _ENGINE = r"^(\S*/)?(dockerd|containerd) "
 def _engine_killed(blow: Blow) -> None:
     """Its init starts it again after a second."""
     _signalled(blow, r"^(\S*/)?dockerd ", "-9")
-    blow.scene.undo.append(lambda: blow.scene.bed.wait_ready(blow.node))
+    blow.scene.undo.callback(lambda: blow.scene.bed.wait_ready(blow.node))
 
 
 def _engine_stopped(blow: Blow) -> None:
@@ -84,7 +84,7 @@ def _engine_stopped(blow: Blow) -> None:
 def _over_after(blow: Blow, seconds: float, over: Callable[[], object]) -> None:
     """It ends after that while, or, where it came before the verb, when the verb has ended."""
     if blow.console is None:
-        blow.scene.undo.append(over)
+        blow.scene.undo.callback(over)
     else:
         blow.scene.later(seconds, over)
 
@@ -144,7 +144,7 @@ def _on_a_small_disk(blow: Blow) -> None:
     _mount("-t", "tmpfs", "-o", "size=128k", "small", str(folder))
     for name, content in kept.items():
         (folder / name).write_bytes(content)
-    blow.scene.undo.append(lambda: subprocess.run(("umount", "-l", str(folder)), check=True, timeout=60))
+    blow.scene.undo.callback(lambda: subprocess.run(("umount", "-l", str(folder)), check=True, timeout=60))
 
 
 def _full(blow: Blow) -> None:

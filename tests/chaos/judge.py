@@ -44,7 +44,9 @@ class Found:
 
 def judge(record: Record) -> Verdict:
     """Right only when nothing at all was found."""
-    checks = (_broken, _late, _claims, _looks, _journal, _attached, _silence, _litter, _words)
+    checks = (
+        _broken, _late, _claims, _looks, _journal, _attached, _denied, _silence, _litter, _words,
+    )  # fmt: skip
     found = [each for check in checks for each in check(record)]
     order = list(Kind)
     worst = min((each.kind for each in found), key=order.index, default=Kind.RIGHT)
@@ -146,6 +148,15 @@ def _attached(record: Record) -> Iterator[Found]:
         yield Found(Kind.WRONG, "runs attach ended with 1, and the nodes say that it is done")
     if code not in CODES:
         yield Found(Kind.WRONG, f"runs attach ended with {code}")
+
+
+_NOTHING = re.compile(r"nothing (?:was|is) (?:loaded|copied|left|built|written)|nothing (?:stays|remains)")
+
+
+def _denied(record: Record) -> Iterator[Found]:
+    """That there is nothing was looked at, not supposed."""
+    if record.left and (seen := _NOTHING.search(record.text)):
+        yield Found(Kind.WRONG, f"“{seen[0]}”, and {record.left[0].node} has {record.left[0].what}")
 
 
 # --- silent, litter

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -55,7 +56,7 @@ class Scene:
     bed: Testbed
     person: Person
     program: tuple[str, ...] = ("sparkconsole",)
-    undo: list[Callable[[], object]] = field(default_factory=list)
+    undo: ExitStack = field(default_factory=ExitStack)
     other: Console | None = None
     """A second console, where a fault started one."""
 
@@ -83,12 +84,18 @@ class Scene:
         timer = threading.Timer(seconds, action)
         timer.daemon = True
         timer.start()
-        self.undo.append(timer.join)
+        self.undo.callback(timer.join)
+
+    def over(self) -> None:
+        """What was done is undone, on this machine too, and no second console runs."""
+        if self.other is not None:
+            self.other.end()
+            self.other = None
+        self.undo.close()
 
     def heal(self) -> None:
         """Every fault is over and both nodes answer."""
-        while self.undo:
-            self.undo.pop()()
+        self.undo.close()
         for index in NODES:
             self.bed.thaw(index)
             self.bed.boot(index)
@@ -96,6 +103,7 @@ class Scene:
 
     def tidy(self) -> None:
         """As before any trial: nothing of a verb on the nodes, no temporary file here."""
+        self.over()
         self.heal()
         self.bed.sweep()
         for index in NODES:

@@ -111,6 +111,9 @@ TRIALS = {
     "a look that misses the node": (
         replace(LOOK, ending=ended(0, "spark1  up", "spark2  up")), Kind.WRONG),
     "a look that fails without trouble": (replace(LOOK, troubled=()), Kind.WRONG),
+    "nothing was loaded, and a layer is there": (
+        changed(ending=ended(1, "✖ spark2: lost; nothing was loaded — copy again: what arrived stays"),
+                run_state="failed", left=(LAYER,), **NOT_SO), Kind.WRONG),
     # --- silent, litter, words
     "no line for long": (changed(ending=replace(COPIED, took_s=30.0)), Kind.SILENT),
     "no first line for long": (

@@ -12,6 +12,7 @@ from tests.chaos.judge import Kind, judge
 from tests.chaos.nodes import scene_on
 from tests.chaos.scene import Scene
 from tests.chaos.trial import tried
+from tests.real.conftest import require_machine
 
 pytestmark = [pytest.mark.real, pytest.mark.xdist_group("chaos")]
 SEED = 7
@@ -30,6 +31,7 @@ TRIALS = named(
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     """Two nodes for the trials of this file."""
+    require_machine()
     with scene_on("chaos", tmp_path_factory.mktemp("chaos") / "home") as scene:
         yield scene
 

@@ -19,17 +19,14 @@ BEGINS_S, SETTLES_S, ATTACH_S = 60.0, 15.0, 150.0
 
 
 def tried(scene: Scene, draw: Draw) -> Record:
-    """The record of one trial. The nodes are as before it afterwards; what cannot be prepared is raised."""
+    """The record of one trial. Its fault is over afterwards; what cannot be prepared is raised."""
     verb, fault = VERBS[draw.verb], FAULTS[draw.fault]
     scene.tidy()
     verb.prepare(scene)
     try:
         return _tried(scene, draw, verb, fault)
     finally:
-        if scene.other is not None:
-            scene.other.end()
-            scene.other = None
-        scene.tidy()
+        scene.over()
 
 
 def _tried(scene: Scene, draw: Draw, verb: Verb, fault: Fault) -> Record:

@@ -61,6 +61,7 @@ class Verb:
 
 def base(scene: Scene) -> None:
     """A small Debian with Python on both nodes, its layer the same on both."""
+    CACHE.mkdir(parents=True, exist_ok=True)
     made = subprocess.run(
         (str(RECIPE / "make-base.sh"), str(CACHE / "base.tar")), capture_output=True, timeout=900, check=False
     )

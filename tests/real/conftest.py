@@ -69,7 +69,7 @@ def pytest_runtest_teardown(
     return outcome
 
 
-def _require_machine() -> None:
+def require_machine() -> None:
     """Skips where the engine, sshd or root are absent; fails there when they are required."""
     tools = [
         t
@@ -150,7 +150,7 @@ def _program() -> str:
 @pytest.fixture(scope="session")
 def bed() -> Iterator[Testbed]:
     """Two fresh nodes; away again afterwards."""
-    _require_machine()
+    require_machine()
     testbed = Testbed(Places(session_prefix("sparktest")))
     testbed.down()
     testbed.clean()
