@@ -54,18 +54,18 @@ class Console:
         self._process.send_signal(number)
 
     def ending(self, limit_s: float) -> Ending:
-        """Waits for its end; past the limit it is interrupted, then killed."""
-        in_time = True
+        """Waits for its end; past the limit it is ended, and what it says then is not its own."""
         try:
             self._process.wait(limit_s)
         except subprocess.TimeoutExpired:
-            in_time = False
-        took = self.age_s
-        if not in_time:
+            took, lines = self.age_s, tuple(self._lines)
             self.end()
+            return Ending(self._process.returncode, took, lines, in_time=False)
+        took = self.age_s
         self._reader.join(_GRACE_S)
-        lines = tuple(line for line in self._lines if line.at <= took or in_time)
-        return Ending(self._process.returncode, max(took, *(x.at for x in lines), 0.0), lines, in_time)
+        return Ending(
+            self._process.returncode, max(took, *(x.at for x in self._lines), 0.0), tuple(self._lines)
+        )
 
     def end(self) -> None:
         """Whatever it does, it is over afterwards."""
