@@ -26,6 +26,7 @@ class Console:
     def __init__(self, argv: Sequence[str], environment: Mapping[str, str]) -> None:
         self._began = time.monotonic()
         self._lines: list[Line] = []
+        self._over_at = 0.0
         self._process = subprocess.Popen(
             (sys.executable, "-ISc", _PLAIN, *argv), env=dict(environment), stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True, text=True,
@@ -61,11 +62,8 @@ class Console:
             took, lines = self.age_s, tuple(self._lines)
             self.end()
             return Ending(self._process.returncode, took, lines, in_time=False)
-        took = self.age_s
         self._reader.join(_GRACE_S)
-        return Ending(
-            self._process.returncode, max(took, *(x.at for x in self._lines), 0.0), tuple(self._lines)
-        )
+        return Ending(self._process.returncode, self._over_at or self.age_s, tuple(self._lines))
 
     def end(self) -> None:
         """Whatever it does, it is over afterwards."""
@@ -81,3 +79,4 @@ class Console:
         with output:
             for text in output:
                 self._lines.append(Line(round(self.age_s, 2), text.rstrip("\n")))
+        self._over_at = round(self.age_s, 2)

@@ -130,7 +130,7 @@ def _sent(number: signal.Signals) -> Callable[[Blow], object]:
 
 
 def _second_console(blow: Blow) -> None:
-    blow.scene.other = blow.scene.start(*blow.verb.words(blow.scene))
+    blow.scene.start(*blow.verb.words(blow.scene))
 
 
 # --- the journal

@@ -40,13 +40,17 @@ class Person(Operator):
         own = {"PYTHONPATH": str(ROOT), "TMPDIR": str(self.temporary), "COLUMNS": "200"}
         return {**super().environment, **own}
 
-    def newest(self) -> dict[str, Any]:
-        """The newest run as the journal has it; empty without one, or when it cannot be read."""
+    def recorded(self) -> set[str]:
+        """The ids of the runs that lie in the journal."""
+        return {path.stem for path in (self.state / "runs").glob("*.json")}
+
+    def run_beside(self, known: set[str]) -> dict[str, Any]:
+        """The first run that is none of these, as the console lists it; empty where there is none."""
         try:
-            runs = self.ask("runs", "list", "--limit", "1")["runs"]
+            runs = self.ask("runs", "list", "--limit", "3")["runs"]
         except (AssertionError, KeyError, ValueError, subprocess.TimeoutExpired):
             return {}
-        return dict(runs[0]) if runs else {}
+        return next((dict(run) for run in reversed(runs) if run["id"] not in known), {})
 
 
 @dataclass
@@ -57,8 +61,8 @@ class Scene:
     person: Person
     program: tuple[str, ...] = ("sparkconsole",)
     undo: ExitStack = field(default_factory=ExitStack)
-    other: Console | None = None
-    """A second console, where a fault started one."""
+    started: list[Console] = field(default_factory=list)
+    """The consoles of this trial: the one under test, and a second one where the fault is one."""
 
     def name(self, index: int) -> str:
         """What the inventory calls a node."""
@@ -73,7 +77,8 @@ class Scene:
 
     def start(self, *words: str) -> Console:
         """The console under test, or what a test put in its place."""
-        return Console(self.bed.operator_argv(*self.program, *words), self.person.environment)
+        self.started.append(Console(self.bed.operator_argv(*self.program, *words), self.person.environment))
+        return self.started[-1]
 
     def shell(self, index: int, text: str, *, check: bool = False, timeout: float = 120) -> str:
         """A shell's line on a node, as root and past SSH."""
@@ -87,10 +92,9 @@ class Scene:
         self.undo.callback(timer.join)
 
     def over(self) -> None:
-        """What was done is undone, on this machine too, and no second console runs."""
-        if self.other is not None:
-            self.other.end()
-            self.other = None
+        """What was done is undone, on this machine too, and no console of a trial runs."""
+        while self.started:
+            self.started.pop().end()
         self.undo.close()
 
     def heal(self) -> None:

@@ -31,13 +31,13 @@ def tried(scene: Scene, draw: Draw) -> Record:
 
 def _tried(scene: Scene, draw: Draw, verb: Verb, fault: Fault) -> Record:
     before = {index: truth.look(scene.bed, index) for index in NODES}
-    known = scene.person.newest().get("id")
+    known = scene.person.recorded()
     console, moment, missed = _struck(scene, verb, fault, draw.moment * verb.spread_s)
-    ending, other = _ends(scene, verb, console)
+    ending = console.ending(verb.limit_s)
+    other = next((one.ending(verb.limit_s) for one in scene.started if one is not console), None)
     running, reached = _running(scene), _reached(scene, verb)
     troubled = _troubled(scene) if verb.looks else ()
-    run = scene.person.newest()
-    run = run if run.get("id") != known else {}
+    run = scene.person.run_beside(known)
     scene.heal()
     attached = None if fault.hits is Hits.JOURNAL else _attach(scene, run)
     left, temporary = _left(scene, before), tuple(sorted(p.name for p in scene.person.temporary.iterdir()))
@@ -70,12 +70,6 @@ def _middle(scene: Scene, verb: Verb, console: Console) -> bool:
 def _reached(scene: Scene, verb: Verb) -> bool | None:
     """Whether what the verb promises is so; a look promises nothing of the kind."""
     return None if verb.looks else truth.readable(partial(verb.reached, scene))
-
-
-def _ends(scene: Scene, verb: Verb, console: Console) -> tuple[Ending, Ending | None]:
-    ending = console.ending(verb.limit_s)
-    other = scene.other.ending(verb.limit_s) if scene.other is not None else None
-    return ending, other
 
 
 def _running(scene: Scene) -> tuple[str, ...]:
