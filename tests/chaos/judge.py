@@ -172,7 +172,7 @@ def _silence(record: Record) -> Iterator[Found]:
 _SAID = {
     "process": re.compile(r"still run|may run|goes on|what it left .* unknown|runs attach"),
     "half": re.compile(r"goes on where it was|\.incomplete|starts? it again|copy again"),
-    "layer": re.compile(r"layers that arrived|without a name|nameless|carrier|what arrived|--dangling"),
+    "layer": re.compile(r"layers? that arrived|without a name|nameless|carrier|what arrived|--dangling"),
     "file": re.compile(r"runs attach|may still run"),
 }
 """By kind the words that tell a person of it; everything else has to be named."""

@@ -80,13 +80,15 @@ def _without(scene: Scene, name: str) -> None:
 
 
 def _new_image(scene: Scene) -> None:
-    """The base and a layer of random bytes on node 1; its way to node 2 is slow."""
+    """The base and three layers of random bytes on node 1; their way to node 2 is slow."""
     base(scene)
     _without(scene, COPIED)
-    fill = f"head -c {16 * MIB} /dev/urandom >/new"
-    scene.bed.exec(1, "docker", "run", "--network", "none", "--name", "filling", BASE, "sh", "-c", fill)
-    scene.bed.exec(1, "docker", "commit", "filling", COPIED)
-    scene.bed.exec(1, "docker", "rm", "-f", "filling")
+    below, fill = BASE, f"head -c {6 * MIB} /dev/urandom >/layer-"
+    for layer in ("one", "two", "three"):
+        run = ("docker", "run", "--network", "none", "--name", "filling", below, "sh", "-c", fill + layer)
+        for words in (run, ("docker", "commit", "filling", COPIED), ("docker", "rm", "-f", "filling")):
+            scene.bed.exec(1, *words)
+        below = COPIED
     scene.bed.rate(2, SLOW_MBIT)
 
 

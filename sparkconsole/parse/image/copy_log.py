@@ -63,6 +63,9 @@ class CopyLog:
         self.ends: Mapping[str, int | None] | None = None
         self.layer: LayerProgress | None = None
         """The one that there was news of last, where layers travel alone."""
+        self._under_way: set[int] = set()
+        self.arrived: set[int] = set()
+        """Numbers of layers that travelled and are there; what had been there before is none."""
         self.error: str | None = None
         """Why the program gave up; None: it did not, or has not ended."""
         self.sent: int | None = None
@@ -88,6 +91,10 @@ class CopyLog:
         if (number := data.get("layer")) is not None:
             facts = (data.get("of", 0), str(data.get("phase")), data.get("done", 0), data.get("size", 0))
             self.layer = LayerProgress(number, *facts)
+            if self.layer.phase != "there":
+                self._under_way.add(number)
+            elif number in self._under_way:
+                self.arrived.add(number)
         if "seconds" not in data:
             return None
         self.progress = ByteProgress(data.get("sent", 0), data["seconds"], data.get("total"))
