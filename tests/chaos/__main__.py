@@ -32,7 +32,7 @@ def main(words: list[str]) -> int:
     folder = asked.out or Path(f"chaos-{seed}")
     folder.mkdir(parents=True, exist_ok=True)
     draws = named(seed, [_pair(text) for text in asked.pairs]) or _drawn(seed, asked.most)
-    print(f"seed {seed}; again: python -m tests.chaos --seed {seed} --most {asked.most}", flush=True)
+    print(f"seed {seed}, {len(draws)} trials, in {folder}", flush=True)
     wanted = [draw for draw in draws if not asked.only or draw.number in asked.only]
     if ahead := report.missing(wanted, report.kept(folder)):
         if lacking := missing():
