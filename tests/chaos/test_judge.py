@@ -93,6 +93,9 @@ TRIALS = {
         Kind.WRONG),
     "attached, called failed, and it is so": (
         changed(ending=UNKNOWN, run_state="unknown", attached=FAILED, reached=None), Kind.WRONG),
+    "attached to what has no job, and that is said": (
+        changed(ending=UNKNOWN, run_state="unknown", reached=None,
+                attached=ended(1, "✖ r1 has no job to follow: what it left is unknown")), Kind.RIGHT),
     "attached to a run that is not there": (
         changed(ending=UNKNOWN, run_state="unknown", attached=ended(2, "no run is called r1"), reached=None),
         Kind.WRONG),

@@ -15,7 +15,7 @@ from tests.chaos.scene import NODES, Scene
 from tests.chaos.verbs import VERBS, Verb
 from tests.testbed.testbed import until
 
-BEGINS_S, SETTLES_S, ATTACH_S = 60.0, 15.0, 150.0
+BEGINS_S, SETTLES_S, ATTACH_S, QUICKER_S = 60.0, 15.0, 150.0, 4.0
 
 
 def tried(scene: Scene, draw: Draw) -> Record:
@@ -60,6 +60,8 @@ def _struck(scene: Scene, verb: Verb, fault: Fault, delay_s: float) -> tuple[Con
     _wait(lambda: console.ended or console.age_s >= at, delay_s + 1)
     moment, missed = console.age_s, console.ended
     fault.strike(Blow(scene, verb, console))
+    if verb.slowed and not missed:  # it has to be in the middle for the fault, and not for hours after it
+        scene.later(QUICKER_S, partial(scene.bed.rate, 2, None))
     return console, moment, missed
 
 

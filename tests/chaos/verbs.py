@@ -54,6 +54,8 @@ class Verb:
     """The fault comes up to so long after the verb is in the middle."""
     limit_s: float = 150.0
     looks: bool = False
+    slowed: bool = False
+    """Its way to node 2 is slow until the fault has come."""
 
 
 # --- images
@@ -199,12 +201,12 @@ VERBS = {
             "image copy", lambda s: ("--yes", "image", "copy", COPIED, "--to", s.name(2)), _same_image,
             ("nothing", *LINK, *SIGNALS, *JOURNAL, "engine killed", "engine stopped", "fabric cut",
              "fabric blip", "frozen for 10 s", "frozen for 30 s", "two consoles"),
-            _new_image, lambda s, _: sent_bytes(s) > MIB,
+            _new_image, lambda s, _: sent_bytes(s) > MIB, slowed=True,
         ),
         Verb(
             "image copy, its sender", lambda s: ("--yes", "image", "copy", COPIED, "--to", s.name(2)),
             _same_image, (*LINK, "engine killed", "frozen for 10 s"), _new_image,
-            lambda s, _: sent_bytes(s) > MIB, node=1,
+            lambda s, _: sent_bytes(s) > MIB, node=1, slowed=True,
         ),
         Verb(
             "image build", _build_words, lambda s: BUILT in truth.images(s.bed, 1),
@@ -216,7 +218,7 @@ VERBS = {
             "model copy", lambda s: ("--yes", "model", "copy", MODEL, "--to", s.name(2)), _same_model,
             ("nothing", *LINK, *SIGNALS, *JOURNAL, "fabric cut", "fabric blip", "frozen for 10 s",
              "two consoles"),
-            _model, _model_arrives,
+            _model, _model_arrives, slowed=True,
         ),
         Verb(
             "node exec", lambda s: ("node", "exec", "--", f"{PROGRAMS}/short"), _ended,
