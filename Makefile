@@ -83,7 +83,7 @@ real: $(READY)
 	SPARKCONSOLE_REQUIRE_TESTBED=1 $(TIMED) $(BIN)/pytest -m real --maxfail 3 --numprocesses 2 --dist loadgroup
 
 # Half a minute a trial and more; started again with its SEED it goes on where it was.
-chaos: $(READY)  ## faults at random moments of real verbs, what is said against what is so; COUNT=100, SEED=N again (root, Docker, an hour)
+chaos: $(READY)  ## faults at random moments of real verbs, what is said against what is so; COUNT=100, SEED=N again (root, Docker, 40 minutes)
 	$(BIN)/python -m tests.chaos --most $(or $(COUNT),100) $(if $(SEED),--seed $(SEED)) $(if $(OUT),--out $(OUT))
 
 testbed: $(READY)  ## two real nodes to play with; `make testbed N=4`, down again: `python -m tests.testbed down`
