@@ -98,6 +98,24 @@ def test_what_the_payloads_call_failed() -> None:
     assert not model.failed(ended)
 
 
+def test_what_arrived_of_an_image_is_never_called_nothing() -> None:
+    """The layers that came stay at the receiver, without a name."""
+    image = ImagePayload(job())
+    assert image.why().endswith("→ copy again")
+    for number, phase in ((1, "there"), (2, "receiving"), (2, "registering"), (3, "receiving")):
+        image.log.feed(json.dumps({"layer": number, "of": 4, "phase": phase}))
+    assert image.why().endswith("→ copy again"), "one had been there, and two are on their way"
+    image.log.feed('{"layer": 2, "of": 4, "phase": "there"}')
+    assert image.why().endswith("→ copy again: it goes on from the layer that arrived")
+    image.log.feed('{"layer": 3, "of": 4, "phase": "there"}')
+    image.log.feed('{"end": true, "error": "the connection was lost: Broken pipe"}')
+    assert "Broken pipe" in image.why()
+    assert image.why().endswith("copy again: it goes on from the 2 layers that arrived")
+    image.log.feed('{"end": true, "error": "no space left on device"}')
+    assert image.why().endswith("image prune; then copy again: it goes on from the 2 layers that arrived")
+    assert image.why().count("copy again") == 1
+
+
 def test_a_lost_sender_is_an_outcome_of_one_models_copy_and_the_end_of_an_images() -> None:
     gone, refused = Unreachable("no route to host", node="spark1"), SparkError("disk full")
     model = CheckpointPayload(job(model="a/b"))

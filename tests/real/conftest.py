@@ -30,7 +30,8 @@ NAMES = ("spark1", "spark2")
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Everything here needs real nodes. Two workers share three groups out: files that build the image
-    themselves, files that need it, and the rest; so it is built twice at most."""
+    themselves, files that need it, and the rest; so it is built twice at most. Whoever has nodes of its own
+    names a group of its own."""
     real = [item for item in items if "/tests/real/" in str(item.path)]
     for item in real:
         item.add_marker(pytest.mark.real)
@@ -38,7 +39,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     build = {path for path, fixtures in needs if "wheels" in fixtures and "image" not in fixtures}
     serve = {path for path, fixtures in needs if "image" in fixtures}
     for item in items:
-        if item.get_closest_marker("real"):
+        if item.get_closest_marker("real") and not item.get_closest_marker("xdist_group"):
             group = "build" if item.path in build else "serve" if item.path in serve else "transfer"
             item.add_marker(pytest.mark.xdist_group(group))
 
@@ -68,7 +69,7 @@ def pytest_runtest_teardown(
     return outcome
 
 
-def _require_machine() -> None:
+def require_machine() -> None:
     """Skips where the engine, sshd or root are absent; fails there when they are required."""
     tools = [
         t
@@ -149,7 +150,7 @@ def _program() -> str:
 @pytest.fixture(scope="session")
 def bed() -> Iterator[Testbed]:
     """Two fresh nodes; away again afterwards."""
-    _require_machine()
+    require_machine()
     testbed = Testbed(Places(session_prefix("sparktest")))
     testbed.down()
     testbed.clean()

@@ -64,7 +64,7 @@ class ImagePayload(Payload):
     def why(self) -> str:
         if self.log.ends is None and not self.log.error:
             how = "stopped, killed, or the sender restarted"
-            return f"the copy was ended before its end ({how}); nothing was loaded"
+            return f"the copy was ended before its end ({how}) → {self._again()}"
         return self.log.cause() + self._advice()
 
     def _advice(self) -> str:
@@ -75,7 +75,17 @@ class ImagePayload(Payload):
             changed = f"another machine answers at {receiver.address}, or its key changed"
             return f" → {changed}: look at {receiver.name}"
         known = cause_of(self.log.cause(), During.COPY)
-        return f" → {known.remedy}" if known else ""
+        remedy = known.remedy if known else ""
+        if self.log.arrived:
+            first = remedy.removesuffix("copy again").removesuffix("; then ")
+            remedy = "; then ".join(filter(None, (first, self._again())))
+        return f" → {remedy}" if remedy else ""
+
+    def _again(self) -> str:
+        """What arrived stays there, nameless, for the next copy: nobody looks for it who is not told."""
+        count = len(self.log.arrived)
+        layers = "the layer" if count == 1 else f"the {count} layers"
+        return f"copy again: it goes on from {layers} that arrived" if count else "copy again"
 
     async def prove(self, fleet: Fleet) -> None:
         await verify(fleet, self.job.node, str(self.job.details["host"]), str(self.job.details["tag"]))

@@ -65,6 +65,9 @@ class CopyLog:
         self.ends: Mapping[str, int | None] | None = None
         self.layer: LayerProgress | None = None
         """The one that there was news of last, where layers travel alone."""
+        self._under_way: set[int] = set()
+        self.arrived: set[int] = set()
+        """Numbers of layers that travelled and are there; what had been there before is none."""
         self.error: str | None = None
         """Why the program gave up; None: it did not, or has not ended."""
         self.sent: int | None = None
@@ -91,6 +94,10 @@ class CopyLog:
         if (layer := as_count(data.get("layer"))) is not None:
             of, done, size = (as_count(data.get(key)) or 0 for key in ("of", "done", "size"))
             self.layer = LayerProgress(layer, of, str(data.get("phase")), done, size)
+            if self.layer.phase != "there":
+                self._under_way.add(layer)
+            elif layer in self._under_way:
+                self.arrived.add(layer)
         if (seconds := as_number(data.get("seconds"))) is None:
             return None
         self.progress = ByteProgress(as_count(data.get("sent")) or 0, seconds, as_count(data.get("total")))

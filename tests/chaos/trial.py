@@ -1,0 +1,116 @@
+"""One trial: a verb is started, a fault comes at its moment, and all that can be held against it is read."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from functools import partial
+
+from tests.chaos import truth
+from tests.chaos.console import Console
+from tests.chaos.draw import Draw
+from tests.chaos.faults import FAULTS, Blow, Fault
+from tests.chaos.record import Ending, Hits, Leftover, Record
+from tests.chaos.scene import NODES, Scene
+from tests.chaos.verbs import VERBS, Verb
+from tests.testbed.testbed import until
+
+BEGINS_S, SETTLES_S, ATTACH_S, QUICKER_S = 60.0, 15.0, 150.0, 4.0
+
+
+def tried(scene: Scene, draw: Draw) -> Record:
+    """The record of one trial. Its fault is over afterwards; what cannot be prepared is raised."""
+    verb, fault = VERBS[draw.verb], FAULTS[draw.fault]
+    scene.tidy()
+    verb.prepare(scene)
+    try:
+        return _tried(scene, draw, verb, fault)
+    finally:
+        scene.over()
+
+
+def _tried(scene: Scene, draw: Draw, verb: Verb, fault: Fault) -> Record:
+    before = {index: truth.look(scene.bed, index) for index in NODES}
+    known = scene.person.recorded()
+    console, moment, missed = _struck(scene, verb, fault, draw.moment * verb.spread_s)
+    ending = console.ending(verb.limit_s)
+    other = next((one.ending(verb.limit_s) for one in scene.started if one is not console), None)
+    running, reached = _running(scene), _reached(scene, verb)
+    troubled = _troubled(scene) if verb.looks else ()
+    run = scene.person.run_beside(known)
+    scene.heal()
+    attached = None if fault.hits is Hits.JOURNAL else _attach(scene, run)
+    left, temporary = _left(scene, before), tuple(sorted(p.name for p in scene.person.temporary.iterdir()))
+    return Record(
+        draw.seed, draw.number, verb.name, fault.name, verb.words(scene), fault.hits, scene.name(verb.node),
+        verb.looks, round(moment, 2), missed, ending, other, attached, reached, _reached(scene, verb),
+        running, troubled, str(run.get("state", "")), left, temporary,
+    )  # fmt: skip
+
+
+def _struck(scene: Scene, verb: Verb, fault: Fault, delay_s: float) -> tuple[Console, float, bool]:
+    """The console, the second of it in which the fault came, and whether it was over by then."""
+    fault.before(Blow(scene, verb, None))
+    if verb.under_way is None:
+        fault.strike(Blow(scene, verb, None))
+        return scene.start(*verb.words(scene)), 0.0, False
+    console = scene.start(*verb.words(scene))
+    _wait(partial(_middle, scene, verb, console), BEGINS_S)
+    at = console.age_s + delay_s
+    _wait(lambda: console.ended or console.age_s >= at, delay_s + 1)
+    moment, missed = console.age_s, console.ended
+    fault.strike(Blow(scene, verb, console))
+    if verb.slowed and not missed:  # it has to be in the middle for the fault, and not for hours after it
+        scene.later(QUICKER_S, partial(scene.bed.rate, 2, None))
+    return console, moment, missed
+
+
+def _middle(scene: Scene, verb: Verb, console: Console) -> bool:
+    return console.ended or verb.under_way is None or verb.under_way(scene, console)
+
+
+def _reached(scene: Scene, verb: Verb) -> bool | None:
+    """Whether what the verb promises is so; a look promises nothing of the kind."""
+    return None if verb.looks else truth.readable(partial(verb.reached, scene))
+
+
+def _running(scene: Scene) -> tuple[str, ...]:
+    """What of the verb still runs; it has a moment to end with its console."""
+
+    def found() -> tuple[str, ...]:
+        nodes = (index for index in NODES if scene.bed.pid(index))
+        return tuple(f"{scene.name(i)}: {line}" for i in nodes for line in truth.running(scene.bed, i))
+
+    _wait(lambda: not found(), 5)
+    return found()
+
+
+def _troubled(scene: Scene) -> tuple[str, ...]:
+    return tuple(scene.name(i) for i in NODES if not scene.bed.pid(i) or truth.in_trouble(scene.bed, i))
+
+
+def _attach(scene: Scene, run: dict[str, object]) -> Ending | None:
+    """What a person does with a run that the journal calls open."""
+    if run.get("state") != "unknown":
+        return None
+    attaching = Console(
+        scene.bed.operator_argv("sparkconsole", "runs", "attach", str(run["id"])), scene.person.environment
+    )
+    return attaching.ending(ATTACH_S)
+
+
+def _left(scene: Scene, before: dict[int, truth.NodeTruth]) -> tuple[Leftover, ...]:
+    """What is on the nodes for good: what goes by itself within seconds is not left."""
+
+    def found() -> tuple[Leftover, ...]:
+        now = {index: truth.look(scene.bed, index) for index in NODES}
+        return tuple(one for i in NODES for one in truth.left(scene.name(i), before[i], now[i]))
+
+    _wait(lambda: not found(), SETTLES_S)
+    return found()
+
+
+def _wait(condition: Callable[[], bool], seconds: float) -> None:
+    """For what may or may not come true in time."""
+    with contextlib.suppress(TimeoutError):
+        until(condition, "a moment", seconds)
