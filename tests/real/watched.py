@@ -17,8 +17,8 @@ from tests.real.conftest import Operator
 from tests.testbed.testbed import until
 
 NOTICED_S = 40
-"""A dead worker is noticed in 20 s: that is what is asked for, and twice that where another cluster's tests run
-on the same two cores. The bounds of the waits are generous."""
+"""A dead worker is noticed in 20 s: that is what is asked for, and twice that where another cluster's tests
+run on the same two cores. The bounds of the waits are generous."""
 Said = dict[str, Any]
 
 
