@@ -301,3 +301,12 @@ async def test_own_rules_are_read() -> None:
         answer = await carried(session, "doctor", "known-bad")
         assert answer.exit_code == 1
         assert "it hangs here (ours: docker 29.2.1)" in str(answer.data["findings"])
+
+
+async def test_what_was_kept_of_images_may_be_torn_or_nested_without_end() -> None:
+    async with demo(1) as session:
+        kept = session.journal.folder.parent / "image-contents.json"
+        for text in ("{", "[1]", '{"a": 7}', "[" * 100_000):
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            kept.write_text(text)
+            assert (await carried(session, "doctor")).exit_code == 0

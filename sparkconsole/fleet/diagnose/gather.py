@@ -140,7 +140,7 @@ async def _contents(
 
 def _remembered(file: Path) -> dict[str, dict[str, str]]:
     """A file that is torn or foreign is as good as none."""
-    with contextlib.suppress(OSError, ValueError, AttributeError):
+    with contextlib.suppress(OSError, ValueError, AttributeError, RecursionError):
         found = json.loads(bounded_bytes(file, regular=True))
         return {str(k): {str(n): str(v) for n, v in one.items()} for k, one in found.items()}
     return {}
