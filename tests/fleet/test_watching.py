@@ -158,7 +158,7 @@ async def test_what_a_silent_engine_said_is_not_kept_as_known(tmp_path: Path) ->
         assert seen.said("spark1")[-1] == "docker has not answered for 200 s: what runs there is unknown"
         seen.sparks["spark1"].engine_frozen = False
         await seen.until(lambda: seen.store.nodes["spark1"].containers)
-        assert seen.said("spark1")[-1] == "docker answers again"
+        assert "docker answers again" in seen.said("spark1")
         assert seen.store.nodes["spark1"].docker_error == ""
 
 

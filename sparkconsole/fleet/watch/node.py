@@ -279,15 +279,17 @@ class NodeWatch:
         try:
             outline = await docker.outline(shell)
             before = self._outline or (("",), ("",))
-            if outline[0] != before[0]:
-                self._take_containers(await docker.containers(shell))
-            if outline[1] != before[1]:
-                self._scope.store.update(self.name, images=await docker.images(shell))
+            ran = await docker.containers(shell) if outline[0] != before[0] else None
+            held = await docker.images(shell) if outline[1] != before[1] else None
             # What was called unknown meanwhile is asked for once more.
             self._outline = None if self._state.docker_error else outline
             if self._state.docker_error:
                 self._scope.store.update(self.name, docker_error="")
                 self._scope.tell("info", self.name, "docker answers again")
+            if ran is not None:
+                self._take_containers(ran)
+            if held is not None:
+                self._scope.store.update(self.name, images=held)
         except Unreachable:
             raise
         except SparkError as error:
