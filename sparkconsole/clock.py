@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar, overload
+
+T = TypeVar("T")
+U = TypeVar("U")
+V = TypeVar("V")
 
 
 class Clock(Protocol):
@@ -41,6 +45,25 @@ async def cancelled(tasks: Iterable[asyncio.Future[Any]]) -> None:
     for task in ending:
         task.cancel()
     await asyncio.gather(*ending, return_exceptions=True)
+
+
+@overload
+async def together(one: Awaitable[T], two: Awaitable[U], /) -> tuple[T, U]: ...
+@overload
+async def together(one: Awaitable[T], two: Awaitable[U], three: Awaitable[V], /) -> tuple[T, U, V]: ...
+@overload
+async def together(*works: Awaitable[T]) -> list[T]: ...
+async def together(*works: Awaitable[Any]) -> Any:
+    """As `asyncio.gather`; but where it is cancelled, or one fails, it returns once every one has ended."""
+    tasks = [asyncio.ensure_future(work) for work in works]
+    try:
+        return await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            # What is being cancelled may be cleaning up: a second time would cut that short.
+            if not task.cancelling():
+                task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def sleep_unless(event: asyncio.Event, clock: Clock, seconds: float) -> None:

@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Self, TypeVar
 
-from sparkconsole.clock import Clock, RealClock
+from sparkconsole.clock import Clock, RealClock, together
 from sparkconsole.defect import keep
 from sparkconsole.errors import SparkError, Unreachable, WrongUsage
 from sparkconsole.fleet.reconnect import Connect, Keeper
@@ -112,6 +112,10 @@ class Fleet:
             self._keepers[node].forgive()
         return await self.shell(node)
 
+    def unended(self) -> tuple[tuple[str, tuple[str, ...], float], ...]:
+        """What was cancelled and may run on: the node, the words, and the seconds that it may take."""
+        return tuple((name, *each) for name, keeper in self._keepers.items() for each in keeper.unended())
+
     def next_attempt_s(self, node: str) -> float | None:
         """In how many seconds a lost node is tried again; None when nobody waits for it."""
         return self._keepers[node].next_attempt_s
@@ -121,7 +125,7 @@ class Fleet:
     ) -> dict[str, T | SparkError]:
         """Puts one question to many nodes side by side; a node that fails answers with its error."""
         names = tuple(nodes) if nodes is not None else self.names
-        answers = await asyncio.gather(*(self._ask_one(question, n) for n in names))
+        answers = await together(*(self._ask_one(question, n) for n in names))
         return dict(zip(names, answers, strict=True))
 
     async def _ask_one(self, question: Callable[[Shell], Awaitable[T]], node: str) -> T | SparkError:

@@ -95,6 +95,11 @@ class Keeper:
                 self._retrying, self._next_attempt_at = None, None
                 await cancelled((retrying,))
 
+    def unended(self) -> tuple[tuple[tuple[str, ...], float], ...]:
+        """Its commands that were cancelled and may run on, each with the seconds that it may take."""
+        known = (self._shell, *self._broken)
+        return tuple(each for shell in known for each in getattr(shell, "unended", ()))
+
     async def aclose(self) -> None:
         """Closes the connection; what runs detached on the node goes on."""
         if self._retrying is not None:

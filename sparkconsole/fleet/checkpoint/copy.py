@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from sparkconsole.clock import together
 from sparkconsole.errors import Refused, SparkError, Unreachable
 from sparkconsole.fleet.fleet import Fleet, answered, failed
 from sparkconsole.fleet.jobs import follow_job
@@ -97,7 +97,7 @@ async def survey(
         more = {"bytes": what.size_bytes, "damaged": sorted(what.again)}
         return with_job(found, JobKind.MODEL_COPY, sender, fleet.fresh, named, more)
 
-    return tuple(await asyncio.gather(*map(judged, nodes)))
+    return tuple(await together(*map(judged, nodes)))
 
 
 def _there(model: str, source: CheckpointFiles) -> str:

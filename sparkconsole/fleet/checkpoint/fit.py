@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import chain
 
+from sparkconsole.clock import together
 from sparkconsole.errors import SparkError, Unreachable
 from sparkconsole.fleet.fleet import Fleet, answered, failed
 from sparkconsole.model.checkpoint.fit import Ask, Fit, best, judge, splits
@@ -70,7 +70,7 @@ async def fit_model(fleet: Fleet, model: str, split: Split | None, ask: Ask, con
     new start of it would get.
     """
     nodes = None if container else ()
-    asked, ranks = await asyncio.gather(
+    asked, ranks = await together(
         fleet.ask(lambda shell: checkpoint(shell, model)),
         fleet.ask(lambda shell: live_ranks(shell, container), nodes),
     )

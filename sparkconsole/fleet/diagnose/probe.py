@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Collection
 from dataclasses import replace
 
+from sparkconsole.clock import together
 from sparkconsole.errors import SparkError, Unreachable
 from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.model.checkpoint.weights import Checkpoint
@@ -22,7 +22,7 @@ async def probe(
     """Each node's look, or why there is none, head first; `model`: with what the node has of it."""
 
     async def question(shell: Shell) -> Look:
-        look, found = await asyncio.gather(
+        look, found = await together(
             look_through(fleet, shell, container, tag, asked=asked), checkpoint_of(shell, model)
         )
         return replace(look, checkpoint=found)

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
+from sparkconsole.clock import together
 from sparkconsole.errors import SparkError, Unreachable
 from sparkconsole.fleet.fabric.history import RateHistory
 from sparkconsole.fleet.fleet import Fleet, answered, failed
@@ -87,7 +88,7 @@ async def measure(fleet: Fleet, plan: Rounds, tell: Tell = lambda way, tool: Non
     async def along(pair: tuple[tuple[RailWay, str], ...]) -> list[Rate | Unmeasured]:
         return [await _one(fleet, way, tool, tell) for way, tool in pair]
 
-    done = [await asyncio.gather(*map(along, pairs)) for pairs in plan]
+    done = [await together(*map(along, pairs)) for pairs in plan]
     return tuple(one for pairs in done for pair in pairs for one in pair)
 
 

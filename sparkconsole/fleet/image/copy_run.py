@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from sparkconsole.clock import together
 from sparkconsole.errors import SparkError
 from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.fleet.image.copy_survey import ImageTask, find_image
@@ -99,7 +99,7 @@ async def verify(fleet: Fleet, sender: str, host: str, tag: str) -> None:
     from sparkconsole.remote.docker.engine import image
 
     shell = await fleet.shell(host)
-    ours, theirs = await asyncio.gather(find_image(fleet, sender, tag), image(shell, tag))
+    ours, theirs = await together(find_image(fleet, sender, tag), image(shell, tag))
     if theirs is None:
         raise SparkError(f"{tag} is not there", hint="copy it again: sparkconsole image copy", node=host)
     if not same_content(ours, theirs):

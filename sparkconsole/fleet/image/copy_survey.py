@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from sparkconsole.clock import together
 from sparkconsole.errors import Refused, SparkError
 from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.fleet.run_time_values import Fresh
@@ -112,11 +112,11 @@ async def survey(
     found = {name: task for name, task in looks.items() if task}
     if asked := [node for node in nodes if node.name not in found]:
         # Nothing to send is answered without asking either side for more.
-        source, ends = await asyncio.gather(
-            _source(fleet, sender, image, whole=whole), asyncio.gather(*(_end(fleet, n) for n in asked))
+        source, ends = await together(
+            _source(fleet, sender, image, whole=whole), together(*(_end(fleet, n) for n in asked))
         )
         judged = (_judged(tag, image, n, source, e, fleet.fresh) for n, e in zip(asked, ends, strict=True))
-        found |= {task.node.name: task for task in await asyncio.gather(*judged)}
+        found |= {task.node.name: task for task in await together(*judged)}
     return tuple(found[node.name] for node in nodes)
 
 
@@ -138,9 +138,7 @@ async def _source(fleet: Fleet, sender: str, image: ImageIdentity | None, *, who
     if image is None or whole:
         return _Source(await receivers.fabric_of(fleet, sender))
     shell = await fleet.shell(sender)
-    links, seen, present = await asyncio.gather(
-        receivers.fabric_of(fleet, sender), copy_site(shell), images(shell)
-    )
+    links, seen, present = await together(receivers.fabric_of(fleet, sender), copy_site(shell), images(shell))
     history = () if image.foreseen else await layer_sizes(shell, image.id)
     dated = (full_name(i.tag) for i in builds(image.tag, present) if same_content(i, image))
     return _Source(links, seen, history, tuple(dated))
@@ -174,7 +172,7 @@ async def _end(fleet: Fleet, node: Node) -> _ReceiverSite | SparkError:
     try:
         shell = await fleet.shell(node.name)
         links = receivers.fabric_of(fleet, node.name)
-        return _ReceiverSite(*await asyncio.gather(copy_site(shell), links, every_image(shell)))
+        return _ReceiverSite(*await together(copy_site(shell), links, every_image(shell)))
     except SparkError as error:
         return error
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from sparkconsole.clock import together
 from sparkconsole.errors import SparkError
 from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.model.serve.memory_guard import MemoryPoint, MemoryReturn, judge_return, waits_for
@@ -36,7 +36,7 @@ async def await_memory(
     Never fails: a node that cannot be asked is left out, and what starts afterwards says what it lacks.
     """
     names = tuple(nodes)
-    ends = await asyncio.gather(*(_await_node(fleet, n, share, report, most_s) for n in names))
+    ends = await together(*(_await_node(fleet, n, share, report, most_s) for n in names))
     return {end.node: end for end in ends if end is not None}
 
 

@@ -7,7 +7,7 @@ import os
 from collections.abc import Coroutine, Iterable
 from contextlib import suppress
 
-from sparkconsole.clock import cancelled
+from sparkconsole.clock import cancelled, together
 from sparkconsole.errors import Cancelled, CommandFailed, SparkError, TimedOut, Unreachable, last_reason
 from sparkconsole.fleet.execute_plan import verify
 from sparkconsole.fleet.fleet import Fleet
@@ -173,7 +173,7 @@ class _Drive:
         """Looks at what was started, again and again, until the launch is over or being taken back."""
         while self.state.phase in (LaunchPhase.STARTING, LaunchPhase.GATHERING):
             watched = [s.node for s in self.state.board() if s.reach in _WATCHED]
-            await asyncio.gather(*(self._look(node) for node in watched))
+            await together(*(self._look(node) for node in watched))
             if self.state.spec.backend is Backend.RAY and self.state.seats[0].node in watched:
                 await self._probe_members()
             await self.fleet.clock.sleep(POLL_S)

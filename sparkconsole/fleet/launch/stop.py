@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from sparkconsole.clock import together
 from sparkconsole.errors import SparkError, Unreachable
 from sparkconsole.fleet.execute_plan import verify
 from sparkconsole.fleet.fleet import Fleet
@@ -49,7 +49,7 @@ async def stop_nodes(
     """Carries out each node's steps of the plan, side by side; every node gets its line."""
     wanted = tuple(ports)
     works = [_stop_node(fleet, plan, container, report, node=n, ports=wanted) for n in nodes]
-    return tuple(await asyncio.gather(*works))
+    return tuple(await together(*works))
 
 
 async def _stop_node(

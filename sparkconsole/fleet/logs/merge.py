@@ -13,7 +13,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sparkconsole.clock import cancelled
+from sparkconsole.clock import cancelled, together
 from sparkconsole.errors import Absent, ChangedHostKey, SparkError, UnknownHostKey, Unreachable
 from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.fleet.logs.sources import Source, Stamped
@@ -96,7 +96,7 @@ class LogMerge:
     async def printed(self) -> list[MergedLine]:
         """All lines that there are now; what keeps a source from telling is an entry too, at its end."""
         now, found = self.fleet.clock.now(), self._listed()
-        lines_of = await asyncio.gather(*(self._all(source, now) for source in found))
+        lines_of = await together(*(self._all(source, now) for source in found))
         return list(heapq.merge(*lines_of, key=lambda entry: entry.at))
 
     async def _all(self, source: Source, now: datetime) -> list[MergedLine]:

@@ -5,11 +5,11 @@ The watch has readings of minutes and adds them; a verb that looks once has what
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
+from sparkconsole.clock import together
 from sparkconsole.errors import SparkError, TimedOut
 from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.model.launch.site import Site
@@ -93,7 +93,7 @@ async def why_no_token(
 ) -> Hang | None:
     """The verdict on a server that was asked for a token and gave none."""
     signs = await _signs(fleet, container, seen)
-    close = await asyncio.gather(*(_measured(fleet, container, port, s, seen[s.name]) for s in signs))
+    close = await together(*(_measured(fleet, container, port, s, seen[s.name]) for s in signs))
     return judge(ServerSign(running, None, late_s), close)
 
 

@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sparkconsole.clock import cancelled
+from sparkconsole.clock import cancelled, together
 from sparkconsole.errors import Refused, SparkError, Unreachable
 from sparkconsole.fleet.fleet import Fleet, answered, failed
 from sparkconsole.fleet.jobs import cancel_job, forget_job, job_state
@@ -77,7 +77,7 @@ async def servers_on(fleet: Fleet, container: str, nodes: Sequence[str]) -> tupl
     from sparkconsole.remote.serve.processes import live_ranks
 
     shells = [await fleet.shell(node) for node in nodes]
-    found = await asyncio.gather(*(live_ranks(shell, container) for shell in shells))
+    found = await together(*(live_ranks(shell, container) for shell in shells))
     return tuple(rank for ranks in found for rank in ranks)
 
 
@@ -217,7 +217,7 @@ async def _remedy_on(fleet: Fleet, node: str, cause: StartFailure) -> str:
 
 async def clear(fleet: Fleet, jobs: Sequence[Job], report: Report) -> None:
     """Ends every rank and removes what it left; a node that cannot be asked is told."""
-    await asyncio.gather(*(_clear_one(fleet, job, report) for job in jobs))
+    await together(*(_clear_one(fleet, job, report) for job in jobs))
 
 
 async def _clear_one(fleet: Fleet, job: Job, report: Report) -> None:

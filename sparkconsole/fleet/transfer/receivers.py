@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 
+from sparkconsole.clock import together
 from sparkconsole.config.inventory import ad_hoc_node
 from sparkconsole.errors import Refused, SparkError, WrongUsage
 from sparkconsole.fleet.fleet import Fleet, answered
@@ -84,7 +84,7 @@ def as_configured(node: Node) -> Receiver:
 
 async def way(fleet: Fleet, node: Node, sender: str) -> tuple[Receiver, str]:
     """How the sender reaches the node, and a warning (or "") when that is not the fast link."""
-    links, theirs, seen = await asyncio.gather(
+    links, theirs, seen = await together(
         fabric_of(fleet, sender), fabric_of(fleet, node.name), copy_site(await fleet.shell(node.name))
     )
     return await receiver_at(node, theirs, links, seen)

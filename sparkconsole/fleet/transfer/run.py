@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from sparkconsole.clock import together
 from sparkconsole.errors import SparkError, Unreachable
 from sparkconsole.fleet.execute_plan import execute_plan
 from sparkconsole.fleet.fleet import Fleet
@@ -120,7 +121,7 @@ async def each(
         except SparkError as error:
             return error
 
-    ended = await asyncio.gather(*map(tried, tasks)) if parallel else [await tried(task) for task in tasks]
+    ended = await together(*map(tried, tasks)) if parallel else [await tried(task) for task in tasks]
     for end in ended:
         if isinstance(end, SparkError):
             raise end

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from statistics import fmean
 
-from sparkconsole.clock import cancelled
+from sparkconsole.clock import cancelled, together
 from sparkconsole.fleet.serve.hang_probe import closely, late
 from sparkconsole.fleet.store import NodeState, Reachability
 from sparkconsole.fleet.watch.context import WatchContext
@@ -208,7 +208,7 @@ class HangWatch:
         frozen_s = self._now - self._moved_at if load.running else None
         scope, roll, port = self._scope, self._roll, self._scope.store.server.port
         where = (scope.fleet, shell, scope.container, port)
-        close = await asyncio.gather(*(closely(*where, s, roll.address(s.name)) for s in roll.signs()))
+        close = await together(*(closely(*where, s, roll.address(s.name)) for s in roll.signs()))
         self._hang = judge(ServerSign(load.running, frozen_s, late_s, mute_s), close) or self._hang
         return self._hang
 

@@ -9,7 +9,8 @@ import asyncio
 import contextlib
 import shlex
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import asyncssh
@@ -18,10 +19,10 @@ from sparkconsole.config.bounded_read import expanded, is_file
 from sparkconsole.errors import SparkError, TimedOut, Unreachable, UnusableLogin, WrongConfig
 from sparkconsole.model.cluster import Node
 from sparkconsole.remote.live_shell import LiveShell
-from sparkconsole.remote.shell import Completed, Endpoint, checked_argv
+from sparkconsole.remote.shell import DEFAULT_TIMEOUT_S, Completed, Endpoint, checked_argv
 from sparkconsole.remote.ssh.framing import framed_line, new_mark
 from sparkconsole.remote.ssh.login import log_in
-from sparkconsole.remote.ssh.pipe import SshPipe, lost
+from sparkconsole.remote.ssh.pipe import END_TIMEOUT_S, SshPipe, lost
 from sparkconsole.remote.ssh_config.client_config import place_of
 
 SESSIONS = 8
@@ -29,15 +30,24 @@ SESSIONS = 8
 
 
 # A root login's sshd passes no signal on, and closing a channel ends nothing: a second session ends the whole
-# group of a command, whose process number its frame says.
+# group of a command, whose process number its frame says, after two seconds by SIGKILL, and reads back that
+# it is gone. What of it belongs to somebody else (sudo) cannot be signalled, and is not gone.
 _END = r"""
 g=$(sed 's/.*) [A-Za-z] [0-9]* \([0-9]*\) .*/\1/' "/proc/$1/stat" 2>/dev/null) && [ "$g" -gt 1 ] || exit 0
-kill -TERM "-$g" 2>/dev/null; :
+kill -TERM "-$g" 2>/dev/null
+for tenth in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25; do
+  cat /proc/[0-9]*/stat 2>/dev/null | sed 's/.*) //' |
+    awk -v g="$g" '$3 == g && $1 !~ /[ZX]/ { lives = 1 } END { exit !lives }' || exit 0
+  [ "$tenth" != 20 ] || kill -KILL "-$g" 2>/dev/null
+  sleep 0.1
+done
+exit 1
 """
 _SESSION_WAIT_S = 10.0
 """How long a command waits for one of the others to end when sshd opens no further session."""
 _SESSION_PAUSE_S = 0.03
-_END_TIMEOUT_S = 5.0
+_SHORT_END_S = 1.0
+"""So long the end of a short command is waited for: the node itself ends it soon."""
 _OVERTIME_S = 1
 """The node ends a command itself that much after we gave it up: also when we are gone by then."""
 
@@ -100,8 +110,13 @@ class SshShell(LiveShell):
         except TimeoutError:
             pipe.terminate()
             raise self._timed_out(argv, timeout, ran=pipe.ran) from None
+        except asyncio.CancelledError:
+            short = timeout <= DEFAULT_TIMEOUT_S
+            if not await pipe.ended(_SHORT_END_S if short else END_TIMEOUT_S) and not short:
+                self.unended.append((tuple(argv), timeout))
+            raise
         finally:
-            pipe.let_go()
+            pipe.close()
 
     def _timed_out(self, argv: Sequence[str], timeout: float, *, ran: bool) -> TimedOut:
         if not ran:
@@ -123,13 +138,15 @@ class SshShell(LiveShell):
         self, argv: Sequence[str], words: Sequence[str], secrets: Sequence[str] = (), *, whole: bool = False
     ) -> SshPipe:
         mark = new_mark()
-        process = await self._process(framed_line(words, mark, secrets, self.environment))
-        return SshPipe(self.node, self.connection, self._end, argv, process, mark, whole)
+        made = partial(SshPipe, self.node, self.connection, self._end, argv, mark=mark, whole=whole)
+        return await self._opened(framed_line(words, mark, secrets, self.environment), made)
 
-    async def _end(self, pid: int) -> None:
-        """Ends the process group of a command on the node; says nothing when it is gone already."""
-        with contextlib.suppress(SparkError):
-            await self._ran(("sh", "-c", _END, "end", str(pid)), b"", _END_TIMEOUT_S)
+    async def _end(self, pid: int) -> bool:
+        """Ends the process group of a command on the node; whether it was seen that it is gone."""
+        argv = ("sh", "-c", _END, "end", str(pid))
+        with contextlib.suppress(SparkError), contextlib.closing(await self._started(argv, argv)) as ending:
+            return (await ending.answer(b"")).ok
+        return False
 
     async def open_socket(self, target: str) -> Endpoint:
         """A local Unix socket, in a folder of our own, that leads to the node's `target`."""
@@ -149,12 +166,20 @@ class SshShell(LiveShell):
             self._folder.cleanup()
             self._folder = None
 
-    async def _process(self, line: str) -> asyncssh.SSHClientProcess[bytes]:
+    async def _opened(
+        self, line: str, made: Callable[[asyncssh.SSHClientProcess[bytes]], SshPipe]
+    ) -> SshPipe:
         """Starts a command, waiting for another one to end when sshd's MaxSessions are all in use."""
         give_up = asyncio.get_running_loop().time() + _SESSION_WAIT_S
         while True:
             try:
-                return await self.connection.create_process(line, encoding=None)
+                opening = asyncio.ensure_future(self.connection.create_process(line, encoding=None))
+                return made(await asyncio.shield(opening))
+            except asyncio.CancelledError:
+                # sshd was asked already: what it starts is ended as soon as it has begun.
+                with contextlib.suppress(OSError, asyncssh.Error, TimeoutError):
+                    await made(await asyncio.wait_for(opening, _SHORT_END_S)).ended(_SHORT_END_S)
+                raise
             except asyncssh.ChannelOpenError as error:
                 if self.closed:
                     raise lost(self.node) from error

@@ -20,7 +20,7 @@ from sparkconsole.remote.ssh.framing import (
 )
 
 KEPT_STDERR_BYTES = 65536
-_END_TIMEOUT_S = 5.0
+END_TIMEOUT_S = 5.0
 
 
 def lost(node: str) -> Unreachable:
@@ -42,14 +42,14 @@ def _translated(node: str) -> Iterator[None]:
 class SshPipe:
     """See `remote.shell.Pipe`; `whole`: what it says is kept, as one answer.
 
-    `end` ends the process group of a command on the node.
+    `end` ends the process group of a command on the node, and says whether it is gone.
     """
 
     def __init__(
         self,
         node: str,
         connection: asyncssh.SSHClientConnection,
-        end: Callable[[int], Awaitable[None]],
+        end: Callable[[int], Awaitable[bool]],
         argv: Sequence[str],
         process: asyncssh.SSHClientProcess[bytes],
         mark: str,
@@ -103,7 +103,7 @@ class SshPipe:
                 break
             whole += chunk
         if self._flooded:
-            await self._end()
+            await self._end(END_TIMEOUT_S)
             raise too_much(self._argv, self._node)
         done = await self.wait()
         return Completed(done.node, done.argv, done.status, bytes(whole), done.stderr)
@@ -115,14 +115,18 @@ class SshPipe:
 
     async def kill(self) -> None:
         """Ends the command and what it started, if it still runs; its input and output end in any case."""
-        runs = self._process.exit_status is None and not self._process.is_closing()
-        try:
-            if runs and not self._connection.is_closed():
-                await self._end()
-        finally:
-            self.let_go()
+        await self.ended(END_TIMEOUT_S)
 
-    def let_go(self) -> None:
+    async def ended(self, within_s: float) -> bool:
+        """As `kill`; whether it was read back that nothing of it runs on."""
+        # A channel whose input has ended says of itself that it is closing, while its command runs.
+        runs = self._process.returncode is None
+        try:
+            return not runs or (not self._connection.is_closed() and await self._end(within_s))
+        finally:
+            self.close()
+
+    def close(self) -> None:
         """Reads and writes no more."""
         self._errors.cancel()
         self._process.close()
@@ -132,11 +136,12 @@ class SshPipe:
         with contextlib.suppress(OSError, asyncssh.Error):
             self._process.terminate()
 
-    async def _end(self) -> None:
+    async def _end(self, within_s: float) -> bool:
         self.terminate()
-        with contextlib.suppress(TimeoutError, asyncio.InvalidStateError):
-            async with asyncio.timeout(_END_TIMEOUT_S):
-                await self._end_group(await asyncio.shield(self._pid))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                return await self._end_group(await asyncio.shield(self._pid))
+        return False
 
     async def _chunk(self, size: int) -> bytes:
         with _translated(self._node):
@@ -150,7 +155,7 @@ class SshPipe:
                 raise await self._never_ran()
             self._rest = self._out.feed(chunk)
             if self._out.foreign > MOST_GREETING_BYTES:
-                self.let_go()
+                self.close()
                 raise endless_greeting(self._node)
 
     async def _never_ran(self) -> Unreachable:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
@@ -11,6 +12,8 @@ from typing import Any
 from sparkconsole.errors import Cancelled, SparkError, Stopped, Unreachable
 from sparkconsole.fleet.watch.own_actions import ended_by
 from sparkconsole.model.foresight.own_actions import ends_job, ends_run, own_action, touched
+from sparkconsole.model.text.redact import redact_words
+from sparkconsole.model.text.units import minutes_or_seconds
 from sparkconsole.model.work.answer import Answer
 from sparkconsole.model.work.job import JobKind, Run, RunState
 from sparkconsole.model.work.news import News, Output, Remark, Report, StepBegan, StepEnded
@@ -19,6 +22,8 @@ from sparkconsole.verbs.grammar.session import PlannedAction, Session
 
 UNSEEN = 5
 """The exit code of what was done or not: nobody could see which."""
+MOST_WORDS = 120
+"""Characters of a command that is named."""
 MOST_RUNS = 200
 """So far back runs are looked for that a deed ends."""
 
@@ -46,7 +51,8 @@ async def execute_action(
             attach = session.own_run().id
             report(Remark(f"left running: sparkconsole runs attach {attach}, or runs stop {attach}"))
         else:
-            _end(session, report, RunState.CANCELLED, Cancelled.exit_code)
+            state = RunState.UNKNOWN if _told_unended(session, report) else RunState.CANCELLED
+            _end(session, report, state, Cancelled.exit_code)
         raise
     except SparkError as error:
         if stopped := _stopped(session, action, report):
@@ -129,6 +135,16 @@ def _report_fault(session: Session, report: Report) -> None:
     """What cannot be written down is done and said all the same: the record is never in the way."""
     if why := session.journal.fault():
         report(Remark(f"{why}; continuing without a record", level="warning"))
+
+
+def _told_unended(session: Session, report: Report) -> bool:
+    """Names what was cancelled and could not be ended, if anything."""
+    unended = session.fleet.unended()
+    for node, argv, most_s in unended:
+        words = shlex.join(redact_words(argv))[:MOST_WORDS]
+        why = f"its end was not seen; the node gives it {minutes_or_seconds(most_s)} in all"
+        report(Remark(f"`{words}` may still run: {why}", node, "warning"))
+    return bool(unended)
 
 
 def _keeping(session: Session, report: Report, steps: dict[str, str], begun: set[tuple[str, str]]) -> Report:

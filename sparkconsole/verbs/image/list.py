@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from datetime import datetime
 
+from sparkconsole.clock import together
 from sparkconsole.errors import SparkError
 from sparkconsole.fleet.fleet import answered, failed
 from sparkconsole.model.docker import ImageIdentity, same_content
@@ -36,7 +36,7 @@ async def list_images(session: Here, tag: str | None = None) -> Answer:
     from sparkconsole.remote.docker import engine as docker
 
     ask = session.fleet.ask
-    asked, counted = await asyncio.gather(ask(docker.images), ask(docker.disk_usage))
+    asked, counted = await together(ask(docker.images), ask(docker.disk_usage))
     have = {node: {i.tag: i for i in found if _wanted(i.tag, tag)} for node, found in answered(asked).items()}
     errors = failed(asked)
     usages = {node: usage for node, usage in counted.items() if node in have}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -10,6 +9,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
+from sparkconsole.clock import together
 from sparkconsole.errors import SparkError, Unreachable
 from sparkconsole.fleet.execute_plan import execute_plan
 from sparkconsole.fleet.fleet import answered, failed
@@ -144,7 +144,7 @@ async def _execute(session: Session, wish: Wish, todo: Sequence[Cut], report: Re
     for cut in todo:
         if (cut.step.node, cut.step.argv) in still:
             by_node.setdefault(cut.step.node, []).append(cut)
-    ended = await asyncio.gather(*(_one_by_one(session, own, report) for own in by_node.values()))
+    ended = await together(*(_one_by_one(session, own, report) for own in by_node.values()))
     after = await _look(session, wish, list(before.nodes))
     outcomes = {o.step.id: o for outcomes in ended for o in outcomes}
     answer = _answer(before, after, [_Removal.of(cut, before, after, outcomes) for cut in todo])

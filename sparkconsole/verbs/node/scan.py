@@ -11,6 +11,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from sparkconsole.clock import together
 from sparkconsole.config.inventory import ad_hoc_node
 from sparkconsole.errors import Refused, SparkError, UnknownHostKey, Unreachable, WrongUsage
 from sparkconsole.fleet.fleet import answered, failed
@@ -163,7 +164,7 @@ async def _identified(session: Session, found: Sequence[Answering], port: int) -
         async with few:
             return await _candidate(session, one, port)
 
-    return await asyncio.gather(*map(identify, found))
+    return await together(*map(identify, found))
 
 
 async def _candidate(session: Session, one: Answering, port: int) -> Candidate:

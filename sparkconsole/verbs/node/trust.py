@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
+from sparkconsole.clock import together
 from sparkconsole.config.inventory import ad_hoc_node
 from sparkconsole.errors import ChangedHostKey, SparkError, WrongUsage
 from sparkconsole.fleet.fleet import answered, failed
@@ -107,7 +107,7 @@ async def _shown_by(nodes: Sequence[Node]) -> tuple[dict[str, Sequence[HostKey]]
             error.node = error.node or node.name
             return error
 
-    answers = dict(zip((n.name for n in nodes), await asyncio.gather(*map(ask, nodes)), strict=True))
+    answers = dict(zip((n.name for n in nodes), await together(*map(ask, nodes)), strict=True))
     return answered(answers), failed(answers)
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from itertools import islice
 from typing import Annotated, Any
 
+from sparkconsole.clock import together
 from sparkconsole.errors import Refused, SparkError, Unreachable, WrongUsage
 from sparkconsole.fleet import jobs
 from sparkconsole.fleet.watch.own_actions import ended_by
@@ -260,7 +261,7 @@ async def _stopped(
     if lost:
         raise lost[0]
     if run.state is RunState.UNKNOWN:
-        await asyncio.gather(*(jobs.forget_job(session.fleet, job) for job in running))
+        await together(*(jobs.forget_job(session.fleet, job) for job in running))
     session.journal.end(run, RunState.CANCELLED, 130)
     ids = [job.id for job in running]
     return Answer({"run": run.id, "stopped": ids}, (f"stopped: {', '.join(ids)}",))
@@ -273,7 +274,7 @@ async def _states(session: Session, found: Sequence[Job]) -> dict[str, JobState 
         except Unreachable as error:
             return error
 
-    return dict(zip((j.id for j in found), await asyncio.gather(*map(state, found)), strict=True))
+    return dict(zip((j.id for j in found), await together(*map(state, found)), strict=True))
 
 
 def _cancelling(job: Job) -> tuple[Step, ...]:

@@ -1,0 +1,155 @@
+"""Who cancels a command ends it on every node, and hears what could not be ended: OpenSSH's own server."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pty
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests import openssh
+from tests.testbed.waiting import until
+
+pytestmark = [pytest.mark.programs, openssh.NEEDS_SSHD]
+
+COMMANDS = {
+    "one that waits": "exec sleep 777",
+    "one that ignores SIGTERM, with a child": "trap '' TERM; sleep 777 & wait; sleep 777",
+    "one that says much": "while :; do echo said; sleep 0.01; done",
+}
+Console = tuple[subprocess.Popen[bytes], int]
+
+
+@pytest.fixture(scope="module")
+def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[openssh.OpenSshd]:
+    with openssh.listening(tmp_path_factory.mktemp("sshd")) as server:
+        yield server
+
+
+@pytest.fixture
+def cluster(sshd: openssh.OpenSshd, tmp_path: Path) -> Path:
+    node = sshd.enter("/bin/bash", tmp_path)
+    login = f'{{ name = "spark1", address = "127.0.0.1", user = "{node.user}", port = {node.port} }}'
+    nodes = f'{login}, {{ name = "here", address = "127.0.0.1", local = true }}'
+    path = tmp_path / "cluster.toml"
+    path.write_text(f"[clusters.me]\nnodes = [{nodes}]\n")
+    return path
+
+
+@contextlib.contextmanager
+def console(cluster: Path, command: str) -> Iterator[Console]:
+    """`node exec` of a command under way on both nodes, each of which has written its number down.
+
+    One is reached over SSH, the other is this machine.
+    """
+    shown, terminal = pty.openpty()
+    words = ("--config", str(cluster), "node", "exec", "--", "sh", "-c")
+    script = f"echo $$ >>{cluster.parent}/pids; {command}"
+    with subprocess.Popen(
+        ("setsid", "--ctty", sys.executable, "-m", "sparkconsole", *words, script),
+        stdin=terminal, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    ) as process:  # fmt: skip
+        os.close(terminal)
+        try:
+            until(lambda: len(pids(cluster)) == 2 or process.poll() is not None, "both commands run", 20)
+            assert process.poll() is None, process.communicate()
+            yield process, shown
+        finally:
+            process.kill()
+            with contextlib.suppress(OSError):
+                os.close(shown)
+
+
+def pids(cluster: Path) -> list[int]:
+    path = cluster.parent / "pids"
+    return [int(word) for word in path.read_text().split()] if path.exists() else []
+
+
+def runs(group: int) -> bool:
+    """Something of the group lives; what ended and was not yet collected does not."""
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            state, _, its_group = path.read_text().rpartition(")")[2].split()[:3]
+            if int(its_group) == group and state not in "ZX":
+                return True
+    return False
+
+
+def sent(number: signal.Signals) -> Callable[[Console], None]:
+    return lambda console: console[0].send_signal(number)
+
+
+WAYS: dict[str, Callable[[Console], None]] = {
+    "Ctrl-C": lambda console: os.write(console[1], b"\x03") and None,
+    "TERM": sent(signal.SIGTERM),
+    "HUP": sent(signal.SIGHUP),
+    "a terminal that is closed": lambda console: os.close(console[1]),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("command", COMMANDS)
+def test_nothing_runs_on(cluster: Path, command: str, way: str) -> None:
+    with console(cluster, COMMANDS[command]) as under_way:
+        groups = [os.getpgid(pid) for pid in pids(cluster)]
+        WAYS[way](under_way)
+        said, _ = under_way[0].communicate(timeout=30)
+        assert under_way[0].returncode == 130, said
+        assert [group for group in groups if runs(group)] == [], said
+        assert b"may still run" not in said
+        assert b"Traceback" not in said
+
+
+@pytest.mark.parametrize("way", ["Ctrl-C", "HUP"])
+def test_what_could_not_be_ended_is_named(cluster: Path, way: str) -> None:
+    """The node is frozen: nothing is answered, and its command goes on once it thaws."""
+    with console(cluster, "exec sleep 777") as under_way:
+        groups = [os.getpgid(pid) for pid in pids(cluster)]
+        frozen = sessions(cluster)
+        assert frozen
+        for pid in frozen:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            WAYS[way](under_way)
+            said, _ = under_way[0].communicate(timeout=60)
+        finally:
+            for pid in frozen:
+                os.kill(pid, signal.SIGCONT)
+            for group in groups:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(group, signal.SIGKILL)
+    assert under_way[0].returncode == 130, said
+    assert said.count(b"may still run") == 1, said
+    assert b"spark1 `sh -c 'echo" in said
+    listed = subprocess.run(
+        (sys.executable, "-m", "sparkconsole", "--config", str(cluster), "runs", "list"),
+        capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    assert "unknown" in listed.stdout
+
+
+def sessions(cluster: Path) -> set[int]:
+    """The processes of sshd that carry a command; not the listening one."""
+    found: set[int] = set()
+    for each in pids(cluster):
+        above = _parent(each)
+        if _name(above) == "timeout":
+            above = _parent(above)
+        while _name(above) == "sshd" and _name(_parent(above)) == "sshd":
+            found.add(above)
+            above = _parent(above)
+    return found
+
+
+def _parent(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+def _name(pid: int) -> str:
+    return Path(f"/proc/{pid}/comm").read_text().strip()
