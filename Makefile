@@ -9,16 +9,18 @@ HOME_MAN := $(HOME_BIN)/../share/man/man1
 INSTALLED ?= $(or $(XDG_DATA_HOME),$(HOME)/.local/share)/sparkconsole/python
 FAST := -m "not real and not pilot and not shots and not programs"
 TIMED := $(PYTHON) tools/timed.py
+# The versions that the tests were last run with; `make LOCK=` takes the newest of each instead.
+LOCK ?= requirements-dev.txt
 
 # Hundreds of processes are started by the tests: each reads what the first of them compiled.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo reference install uninstall test lint fast fuzz programs pilot field far real chaos chaos-short bench bench-copy bench-model testbed clean
+.PHONY: demo reference install uninstall test lint fast fuzz programs pilot field far real chaos chaos-short lock audit bench bench-copy bench-model testbed clean
 .DEFAULT_GOAL := demo
 
 # A plain file as the mark of a finished environment: a half-made one is made again.
-$(READY): pyproject.toml tools/environment.py
-	@$(PYTHON) tools/environment.py $(VENV) --editable '.[dev]'
+$(READY): pyproject.toml $(LOCK) tools/environment.py
+	@$(PYTHON) tools/environment.py $(VENV) $(if $(LOCK),--constraint $(LOCK)) --editable '.[dev]'
 	@touch $@
 
 demo: $(READY)  ## the console on a pretend cluster; without a terminal the main job as a script
@@ -40,6 +42,13 @@ reference: $(READY)  ## docs/reference.md and the man page from the program's ow
 	$(BIN)/sparkconsole help --write markdown > docs/reference.md
 	$(BIN)/sparkconsole help --write man > docs/sparkconsole.1
 	$(BIN)/python tools/picture_of_the_house.py
+
+lock: $(READY)  ## requirements-dev.txt anew from pyproject.toml, and docs/licences.md (a package index)
+	$(BIN)/python tools/supply.py lock
+	$(BIN)/python tools/supply.py licences
+
+audit: $(READY)  ## known vulnerabilities of what the lock names (a package index)
+	$(BIN)/python tools/supply.py audit
 
 bench: $(READY)  ## what the console costs, each figure beside what one would otherwise use
 	$(BIN)/python -m tests.bench.first_frame

@@ -82,6 +82,12 @@ def last_reason(stderr: str) -> str:
     return (reasons or lines or [""])[-1]
 
 
+def named(argv: Sequence[str], most: int = 120) -> str:
+    """The command as a sentence names it: a script of ours by its name and arguments, never by its text."""
+    script = tuple(argv[:2]) == ("sh", "-c") and len(argv) > 3 and "\n" in argv[2]
+    return shlex.join(argv[3:] if script else argv)[:most]
+
+
 class CommandFailed(SparkError):
     """A command ended with a status other than 0; None means that its end was not seen."""
 
@@ -91,7 +97,7 @@ class CommandFailed(SparkError):
         self.argv, self.status, self.stderr = tuple(argv), status, stderr
         why = last_reason(stderr) or "it said nothing"
         ended = f"status {status}" if status is not None else "an unknown end (the connection was lost)"
-        super().__init__(f"`{shlex.join(argv)[:200]}` ended with {ended}: {why}", hint=hint, node=node)
+        super().__init__(f"`{named(argv)}` ended with {ended}: {why}", hint=hint, node=node)
 
 
 class TimedOut(SparkError):

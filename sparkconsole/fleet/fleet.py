@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import traceback
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from typing import Self, TypeVar
 
 from sparkconsole.clock import Clock, RealClock, together
@@ -12,6 +12,7 @@ from sparkconsole.defect import keep
 from sparkconsole.errors import SparkError, Unreachable, WrongUsage
 from sparkconsole.fleet.reconnect import Connect, Keeper
 from sparkconsole.fleet.run_time_values import Fresh
+from sparkconsole.fleet.waiting import waiting
 from sparkconsole.model.cluster import Cluster, Node
 from sparkconsole.model.foresight.forecast import Forecast
 from sparkconsole.remote.foreseen_shell import ForeseenShell
@@ -121,11 +122,30 @@ class Fleet:
         return self._keepers[node].next_attempt_s
 
     async def ask(
-        self, question: Callable[[Shell], Awaitable[T]], nodes: Iterable[str] | None = None
+        self,
+        question: Callable[[Shell], Awaitable[T]],
+        nodes: Iterable[str] | None = None,
+        *,
+        meanwhile: str = "no answer yet",
     ) -> dict[str, T | SparkError]:
-        """Puts one question to many nodes side by side; a node that fails answers with its error."""
+        """Puts one question to many nodes side by side; a node that fails answers with its error.
+
+        `meanwhile`: what is said of a node that takes long.
+        """
         names = tuple(nodes) if nodes is not None else self.names
-        answers = await together(*(self._ask_one(question, n) for n in names))
+        silent = dict.fromkeys(names, True)
+
+        async def answered_by(node: str) -> T | SparkError:
+            try:
+                return await self._ask_one(question, node)
+            finally:
+                del silent[node]
+
+        def still(seconds: float) -> Iterator[tuple[str, str]]:
+            return ((node, f"{meanwhile}, for {seconds:.0f} s") for node in silent)
+
+        async with waiting(still):
+            answers = await together(*map(answered_by, names))
         return dict(zip(names, answers, strict=True))
 
     async def _ask_one(self, question: Callable[[Shell], Awaitable[T]], node: str) -> T | SparkError:

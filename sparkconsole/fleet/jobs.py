@@ -6,12 +6,13 @@ The steps put into a job's folder on its node what it needs before it starts, an
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from sparkconsole.errors import Unreachable
 from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.fleet.tar import files_of
+from sparkconsole.fleet.waiting import until, waiting
 from sparkconsole.model.work.job import Job, JobState
 from sparkconsole.model.work.plan import Step, Verification
 from sparkconsole.remote import jobs as remote
@@ -38,10 +39,22 @@ async def follow_job(fleet: Fleet, job: Job, *, offset: int = 0) -> AsyncGenerat
                     yield line
             if not (await remote.state(shell, job)).running:
                 break
-        except Unreachable:
-            await fleet.reconnect(job.node, RECONNECT_FOR_S)
+        except Unreachable as error:
+            await _reconnected(fleet, job.node, error.cause)
     for line in reader.feed(b"", final=True):
         yield line
+
+
+async def _reconnected(fleet: Fleet, node: str, cause: str) -> None:
+    """Waits for the node, and says so: what runs there detached goes on meanwhile."""
+    end = until(RECONNECT_FOR_S)
+
+    def lost(seconds: float) -> Iterator[tuple[str, str]]:
+        since = f", for {seconds:.0f} s" if seconds >= 1 else ""
+        yield node, f"{cause}{since}; what runs there goes on, and is waited for until {end}"
+
+    async with waiting(lost, first_s=0.0):
+        await fleet.reconnect(node, RECONNECT_FOR_S)
 
 
 async def job_state(fleet: Fleet, job: Job) -> JobState:

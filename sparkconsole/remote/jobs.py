@@ -86,7 +86,7 @@ if [ -d "$d" ] && [ ! -e "$d/status" ]; then echo 143 >"$d/status"; fi
 FORGET = (
     _PRELUDE
     + """
-if alive && [ ! -e "$d/status" ]; then exit 21; fi
+if alive && [ ! -e "$d/status" ]; then echo "it is in use: its job runs" >&2; exit 21; fi
 rm -rf "$d"; j=${d%/*}; rmdir "$j" "${j%/*}" 2>/dev/null; :
 """
 )

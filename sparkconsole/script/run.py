@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from sparkconsole.config.globals import Origin
 from sparkconsole.errors import Cancelled, Refused, SparkError, WrongUsage
+from sparkconsole.fleet.waiting import waits_reported_to
 from sparkconsole.model.work.answer import Answer, Row
 from sparkconsole.model.work.news import Report
 from sparkconsole.model.work.plan import Plan
@@ -44,7 +45,7 @@ async def run_request(request: Request, options: Options, printer: Printer) -> i
         _remark_demo(options, printer)
         async with open_session(options, beginning=request.verb.words == _BEGINS) as session:
             _print_remarks(session, printer)
-            return await execute(session, request, TerminalPresenter(printer), yes=options.yes)
+            return await _executed(session, request, printer)
     except SparkError as error:
         printer.error(error)
         return error.exit_code
@@ -136,12 +137,17 @@ async def _script_line(
             if ahead is not None:
                 return await ahead.line(own, line, request, own_printer)
             printer.remark(f"[{line.number}] {shlex.join(line.words)}")
-            return await execute(own, request, TerminalPresenter(own_printer), yes=own.options.yes)
+            return await _executed(own, request, own_printer)
     except Cancelled:
         raise
     except SparkError as error:
         printer.error(error, line if ahead is not None else None)
         return error.exit_code
+
+
+async def _executed(session: Session, request: Request, printer: Printer) -> int:
+    with waits_reported_to(lambda node, text: printer.remark(f"! {node}: {text}")):
+        return await execute(session, request, TerminalPresenter(printer), yes=session.options.yes)
 
 
 @dataclass(frozen=True, slots=True)

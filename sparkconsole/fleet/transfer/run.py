@@ -16,6 +16,7 @@ from sparkconsole.fleet.execute_plan import execute_plan
 from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.fleet.jobs import follow_job, forget_job, job_state
 from sparkconsole.fleet.transfer.plan import CopyTask, Task, copied_name, copy_steps
+from sparkconsole.fleet.waiting import waiting
 from sparkconsole.model.cluster import Node
 from sparkconsole.model.text.printable import printable
 from sparkconsole.model.text.units import hms, size
@@ -168,14 +169,20 @@ class _Following:
 
     async def _to_the_end(self) -> None:
         copy, what = self.copy, f"copy {copied_name(self.copy.job.details)}"
-        async for line in follow_job(self.fleet, copy.job):
-            if progress := copy.log.feed(printable(line)):
-                expected = copy.job.details.get("bytes")
-                tell_progress(self.report, self.host, what, progress, expected, copy.piece)
-            for text in copy.turns():
-                self.report(Remark(text, self.host))
-            if copy.arrived and self.proof is None:
-                self.proof = asyncio.ensure_future(copy.prove(self.fleet))
+
+        def stalled(seconds: float) -> Iterator[tuple[str, str]]:
+            yield self.host, f"nothing of the copy for {seconds:.0f} s: look at the link between both nodes"
+
+        async with waiting(stalled) as wait:
+            async for line in follow_job(self.fleet, copy.job):
+                wait.heard()
+                if progress := copy.log.feed(printable(line)):
+                    expected = copy.job.details.get("bytes")
+                    tell_progress(self.report, self.host, what, progress, expected, copy.piece)
+                for text in copy.turns():
+                    self.report(Remark(text, self.host))
+                if copy.arrived and self.proof is None:
+                    self.proof = asyncio.ensure_future(copy.prove(self.fleet))
 
     async def _proved(self, *, started: bool) -> CopyResult:
         """Compares what the receiver has now with the sender's; one that cannot be asked is unknown."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from typing import Any
 
-from sparkconsole.errors import Cancelled, SparkError, Stopped, Unreachable
+from sparkconsole.errors import Cancelled, SparkError, Stopped, Unreachable, named
+from sparkconsole.fleet.waiting import waits_reported_to
 from sparkconsole.fleet.watch.own_actions import ended_by
 from sparkconsole.model.foresight.own_actions import ends_job, ends_run, own_action, touched
 from sparkconsole.model.text.redact import redact_words
@@ -22,8 +22,6 @@ from sparkconsole.verbs.grammar.session import PlannedAction, Session
 
 UNSEEN = 5
 """The exit code of what was done or not: nobody could see which."""
-MOST_WORDS = 120
-"""Characters of a command that is named."""
 MOST_RUNS = 200
 """So far back runs are looked for that a deed ends."""
 
@@ -44,14 +42,16 @@ async def execute_action(
     steps: dict[str, str] = {}
     begun: set[tuple[str, str]] = set()
     try:
-        answer = await action.execute(_keeping(session, report, steps, begun))
+        keeping = _keeping(session, report, steps, begun)
+        with waits_reported_to(lambda node, text: keeping(Remark(text, node, "warning"))):
+            answer = await action.execute(keeping)
     except asyncio.CancelledError:
         # The person let go: detached jobs go on and are named, anything else is over.
         if _may_run(action.plan, session.own_run(), begun):
             attach = session.own_run().id
             report(Remark(f"left running: sparkconsole runs attach {attach}, or runs stop {attach}"))
         else:
-            state = RunState.UNKNOWN if _told_unended(session, report) else RunState.CANCELLED
+            state = RunState.UNKNOWN if _report_unended(session, report) else RunState.CANCELLED
             _end(session, report, state, Cancelled.exit_code)
         raise
     except SparkError as error:
@@ -137,11 +137,11 @@ def _report_fault(session: Session, report: Report) -> None:
         report(Remark(f"{why}; continuing without a record", level="warning"))
 
 
-def _told_unended(session: Session, report: Report) -> bool:
+def _report_unended(session: Session, report: Report) -> bool:
     """Names what was cancelled and could not be ended, if anything."""
     unended = session.fleet.unended()
     for node, argv, most_s in unended:
-        words = shlex.join(redact_words(argv))[:MOST_WORDS]
+        words = named(redact_words(argv))
         why = f"its end was not seen; the node gives it {minutes_or_seconds(most_s)} in all"
         report(Remark(f"`{words}` may still run: {why}", node, "warning"))
     return bool(unended)

@@ -277,7 +277,9 @@ def chosen(session: Session, asked: Iterable[str]) -> tuple[str, ...]:
 async def _executed(
     session: Session, command: Sequence[str], names: Sequence[str], timeout: float, report: Report
 ) -> Answer:
-    answers = await session.fleet.ask(lambda shell: shell.run(command, timeout=timeout), names)
+    answers = await session.fleet.ask(
+        lambda shell: shell.run(command, timeout=timeout), names, meanwhile="the command runs"
+    )
     groups: dict[tuple[str, int | None], list[str]] = {}
     for name, answer in answers.items():
         groups.setdefault(_outcome(answer), []).append(name)

@@ -1,0 +1,74 @@
+"""Nobody waits in silence: what is waited for is said, and again every quarter of a minute."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
+from datetime import datetime, timedelta
+
+AGAIN_S = 15.0
+"""Between two times that the same is said."""
+ANSWER_S = 8.0
+"""So long may a node take for an answer before anything is said of it."""
+Tell = Callable[[str, str], None]
+"""Says a sentence of a node."""
+
+_tell: ContextVar[Tell | None] = ContextVar("tell", default=None)
+
+
+@contextmanager
+def waits_reported_to(tell: Tell) -> Iterator[None]:
+    """What is waited for inside, also in tasks that begin there, is said to `tell`."""
+    before = _tell.set(tell)
+    try:
+        yield
+    finally:
+        _tell.reset(before)
+
+
+class Wait:
+    """A wait under way; `heard` begins it anew."""
+
+    def __init__(self) -> None:
+        self.heard()
+
+    def heard(self) -> None:
+        """What is waited for gave a sign."""
+        self._since = asyncio.get_running_loop().time()
+
+    @property
+    def seconds(self) -> float:
+        """Since it gave the last sign."""
+        return asyncio.get_running_loop().time() - self._since
+
+    async def remind(self, sentences: Callable[[float], Iterator[tuple[str, str]]], first_s: float) -> None:
+        """Says them, by the seconds of the wait, for as long as nobody ends it."""
+        tell, due = _tell.get(), first_s
+        while tell is not None:
+            await asyncio.sleep(max(due - self.seconds, 0.0))
+            if self.seconds < due - AGAIN_S:
+                due = first_s
+            if self.seconds >= due:
+                for node, text in sentences(self.seconds):
+                    tell(node, text)
+                due = self.seconds + AGAIN_S
+
+
+@asynccontextmanager
+async def waiting(
+    sentences: Callable[[float], Iterator[tuple[str, str]]], first_s: float = ANSWER_S
+) -> AsyncIterator[Wait]:
+    """Says (node, sentence) of what is waited for inside: after `first_s` seconds, and every AGAIN_S then."""
+    wait = Wait()
+    reminding = asyncio.create_task(wait.remind(sentences, first_s))
+    try:
+        yield wait
+    finally:
+        reminding.cancel()
+
+
+def until(seconds: float) -> str:
+    """`15:04:12`, when that many seconds have passed on this computer's clock."""
+    return f"{datetime.now() + timedelta(seconds=seconds):%H:%M:%S}"
