@@ -52,6 +52,7 @@ async def execute_action(
             report(Remark(f"left running: sparkconsole runs attach {attach}, or runs stop {attach}"))
         else:
             state = RunState.UNKNOWN if _report_unended(session, report) else RunState.CANCELLED
+            report(Remark("cancelled"))
             _end(session, report, state, Cancelled.exit_code)
         raise
     except SparkError as error:
