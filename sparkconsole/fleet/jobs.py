@@ -6,7 +6,7 @@ The steps put into a job's folder on its node what it needs before it starts, an
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from sparkconsole.errors import Unreachable
@@ -18,6 +18,7 @@ from sparkconsole.model.work.plan import Step, Verification
 from sparkconsole.remote import jobs as remote
 from sparkconsole.remote.lines import LineReader
 
+_PAUSE_S = 1.0
 RECONNECT_FOR_S = 600.0
 """How long a followed job waits for its node to come back before the follower gives up."""
 
@@ -40,12 +41,25 @@ async def follow_job(fleet: Fleet, job: Job, *, offset: int = 0) -> AsyncGenerat
             if not (await remote.state(shell, job)).running:
                 break
         except Unreachable as error:
-            await _reconnected(fleet, job.node, error.cause)
+            await reconnected(fleet, job.node, error.cause)
     for line in reader.feed(b"", final=True):
         yield line
 
 
-async def _reconnected(fleet: Fleet, node: str, cause: str) -> None:
+async def persistently(fleet: Fleet, look: Callable[[], Awaitable[None]]) -> None:
+    """Looks at what is there; a node that is lost meanwhile is waited for as long as a job's is."""
+    end = fleet.clock.monotonic() + RECONNECT_FOR_S
+    while True:
+        try:
+            return await look()
+        except Unreachable as error:
+            if not error.node or fleet.clock.monotonic() > end:
+                raise
+            await reconnected(fleet, error.node, error.cause)
+            await fleet.clock.sleep(_PAUSE_S)
+
+
+async def reconnected(fleet: Fleet, node: str, cause: str) -> None:
     """Waits for the node, and says so: what runs there detached goes on meanwhile."""
     end = until(RECONNECT_FOR_S)
 

@@ -60,6 +60,7 @@ _TRACEBACK = re.compile(
 )
 GOES_ON = re.compile(r"left running|goes on|may still (?:be )?run|runs attach")
 """A console says that something outlives it."""
+_WAITS = re.compile(r"is waited for until \d\d:\d\d:\d\d")
 CODES = {0, 1, 3, 4, 5, 130}
 
 
@@ -71,8 +72,14 @@ def _broken(record: Record) -> Iterator[Found]:
 def _late(record: Record) -> Iterator[Found]:
     ends = (*record.consoles, *((record.attached,) if record.attached else ()))
     for end in ends:
-        if not end.in_time:
+        if not (end.in_time or _waits(end)):
             yield Found(Kind.WRONG, f"did not end within {end.took_s:.0f} s and had to be ended")
+
+
+def _waits(end: Ending) -> bool:
+    """It says of a lost node until when it is waited for, and has just said it again."""
+    said = [line.at for line in end.lines if _WAITS.search(line.text)]
+    return bool(said) and end.took_s - said[-1] <= QUIET_S
 
 
 def _claims(record: Record) -> Iterator[Found]:

@@ -104,6 +104,12 @@ TRIALS = {
         changed(hits=Hits.NOTHING, other=ended(0, "Traceback (most recent call last):")), Kind.WRONG),
     "no end": (
         changed(ending=ended(130, "▶ waits", took=6, in_time=False), run_state="", **NOT_SO), Kind.WRONG),
+    "no end yet, and until when is said": (
+        changed(ending=ended(130, "! spark2 lost, and is waited for until 15:04:05", took=6, in_time=False),
+                run_state="", **NOT_SO), Kind.RIGHT),
+    "until when was said once, long ago": (
+        changed(ending=ended(130, "! spark2 lost, and is waited for until 15:04:05", took=60, in_time=False),
+                run_state="", **NOT_SO), Kind.WRONG),
     "ended by the signal itself": (replace(LONG, ending=ended(-15), run_state="unknown"), Kind.WRONG),
     "usage, in the middle": (changed(ending=ended(2, "spark2: what?"), run_state=""), Kind.WRONG),
     "failed though nothing was done to it": (

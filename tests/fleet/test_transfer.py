@@ -8,6 +8,7 @@ import json
 import pytest
 
 from sparkconsole.errors import SparkError, Unreachable
+from sparkconsole.fleet import jobs
 from sparkconsole.fleet.checkpoint.copy import CheckpointPayload
 from sparkconsole.fleet.image.copy_run import ImagePayload
 from sparkconsole.fleet.run_time_values import FreshThen
@@ -19,6 +20,7 @@ from sparkconsole.model.transfer.outcome import ByteProgress, CopyResult, CopySt
 from sparkconsole.model.work.job import Job, JobKind, JobState
 from sparkconsole.model.work.news import Advance, News
 from sparkconsole.remote.image.transfer import FULL_STREAM
+from tests.pretend_nodes import PretendCluster
 
 TASK = CopyTask(
     Node(name="spark2", address="10.0.0.2"),
@@ -114,6 +116,33 @@ def test_what_arrived_of_an_image_is_never_called_nothing() -> None:
     image.log.feed('{"end": true, "error": "no space left on device"}')
     assert image.why().endswith("image prune; then copy again: it goes on from the 2 layers that arrived")
     assert image.why().count("copy again") == 1
+
+
+async def test_a_proof_waits_for_the_node_that_it_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One look at the worst moment decides nothing: the link was gone for a while, and the copy is there."""
+    monkeypatch.setattr(jobs, "_PAUSE_S", 0.0)
+    cluster, asked = PretendCluster("spark1", "spark2"), []
+
+    async def look() -> None:
+        asked.append(1)
+        if len(asked) < 3:
+            raise Unreachable("the connection was lost", node="spark2")
+
+    async with cluster.fleet() as fleet:
+        await jobs.persistently(fleet, look)
+        assert len(asked) == 3
+        with pytest.raises(SparkError, match="other content"):
+            await jobs.persistently(fleet, refute)
+        with pytest.raises(Unreachable, match="nobody's"):
+            await jobs.persistently(fleet, nobodys)
+
+
+async def refute() -> None:
+    raise SparkError("other content", node="spark2")
+
+
+async def nobodys() -> None:
+    raise Unreachable("nobody's")
 
 
 def test_a_lost_sender_is_an_outcome_of_one_models_copy_and_the_end_of_an_images() -> None:

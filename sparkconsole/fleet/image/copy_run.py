@@ -9,6 +9,7 @@ from sparkconsole.clock import together
 from sparkconsole.errors import SparkError
 from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.fleet.image.copy_survey import ImageTask, find_image
+from sparkconsole.fleet.jobs import persistently
 from sparkconsole.fleet.transfer.plan import receiver_of
 from sparkconsole.fleet.transfer.run import Payload, each, tell_end, tell_progress, untouched
 from sparkconsole.model.docker import same_content
@@ -126,7 +127,7 @@ async def relay_all(
         state, detail = CopyState.COPIED, ""
         try:
             await relay(await fleet.shell(sender), await fleet.shell(host), tag, count)
-            await verify(fleet, sender, host, tag)
+            await persistently(fleet, lambda: verify(fleet, sender, host, tag))
         except SparkError as error:
             state, detail = CopyState.FAILED, error.cause
         seconds, failed = fleet.clock.monotonic() - began, int(state is CopyState.FAILED)

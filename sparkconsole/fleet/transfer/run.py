@@ -14,7 +14,7 @@ from sparkconsole.clock import together
 from sparkconsole.errors import SparkError, Unreachable
 from sparkconsole.fleet.execute_plan import execute_plan
 from sparkconsole.fleet.fleet import Fleet
-from sparkconsole.fleet.jobs import follow_job, forget_job, job_state
+from sparkconsole.fleet.jobs import follow_job, forget_job, job_state, persistently
 from sparkconsole.fleet.transfer.plan import CopyTask, Task, copied_name, copy_steps
 from sparkconsole.fleet.waiting import waiting
 from sparkconsole.model.cluster import Node
@@ -133,7 +133,8 @@ async def follow_one(fleet: Fleet, copy: Payload, report: Report) -> CopyResult:
     """One copy's end, proved. May start in the middle or after it; SparkError when it cannot be followed."""
     fleet.include(Node.model_validate(copy.job.details["receiver"]))
     result = await _Following(fleet, copy, report).to_the_result()
-    await forget_job(fleet, copy.job)
+    if result.state is not CopyState.UNKNOWN:  # `runs attach` looks again
+        await forget_job(fleet, copy.job)
     tell_end(report, result, copy.done)
     return result
 
@@ -182,17 +183,20 @@ class _Following:
                 for text in copy.turns():
                     self.report(Remark(text, self.host))
                 if copy.arrived and self.proof is None:
-                    self.proof = asyncio.ensure_future(copy.prove(self.fleet))
+                    self.proof = asyncio.ensure_future(self._prove())
 
     async def _proved(self, *, started: bool) -> CopyResult:
         """Compares what the receiver has now with the sender's; one that cannot be asked is unknown."""
         try:
-            await (self.proof or self.copy.prove(self.fleet))
+            await (self.proof or self._prove())
         except Unreachable as error:
             return self._result(CopyState.UNKNOWN, f"sent, but {self.copy.unproved}: {error.cause}", 3)
         except SparkError as error:
             return self._result(CopyState.FAILED, self.copy.refuted(error, started=started), 1)
         return self._result(CopyState.COPIED, self.copy.amiss)
+
+    async def _prove(self) -> None:
+        await persistently(self.fleet, lambda: self.copy.prove(self.fleet))
 
     def _result(self, state: CopyState, detail: str, exit_code: int = 0) -> CopyResult:
         return CopyResult(self.host, state, *self.copy.log.measured, detail, exit_code)
