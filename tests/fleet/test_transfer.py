@@ -10,17 +10,18 @@ import pytest
 from sparkconsole.errors import SparkError, Unreachable
 from sparkconsole.fleet import jobs
 from sparkconsole.fleet.checkpoint.copy import CheckpointPayload
+from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.fleet.image.copy_run import ImagePayload
 from sparkconsole.fleet.run_time_values import FreshThen
 from sparkconsole.fleet.transfer.plan import CopyTask, copied_name, receiver_of, with_job
 from sparkconsole.fleet.transfer.run import each, tell_progress
-from sparkconsole.model.cluster import Node
+from sparkconsole.model.cluster import Cluster, Node
 from sparkconsole.model.transfer.ends import Receiver
 from sparkconsole.model.transfer.outcome import ByteProgress, CopyResult, CopyState
 from sparkconsole.model.work.job import Job, JobKind, JobState
 from sparkconsole.model.work.news import Advance, News
 from sparkconsole.remote.image.transfer import FULL_STREAM
-from tests.pretend_nodes import PretendCluster
+from sparkconsole.remote.local import LocalShell
 
 TASK = CopyTask(
     Node(name="spark2", address="10.0.0.2"),
@@ -121,14 +122,17 @@ def test_what_arrived_of_an_image_is_never_called_nothing() -> None:
 async def test_a_proof_waits_for_the_node_that_it_asks(monkeypatch: pytest.MonkeyPatch) -> None:
     """One look at the worst moment decides nothing: the link was gone for a while, and the copy is there."""
     monkeypatch.setattr(jobs, "_PAUSE_S", 0.0)
-    cluster, asked = PretendCluster("spark1", "spark2"), []
+    asked = []
+
+    async def connect(node: Node) -> LocalShell:
+        return LocalShell(node.name)
 
     async def look() -> None:
         asked.append(1)
         if len(asked) < 3:
             raise Unreachable("the connection was lost", node="spark2")
 
-    async with cluster.fleet() as fleet:
+    async with Fleet(Cluster(nodes=(Node(name="spark2", address="10.0.0.2"),)), connect) as fleet:
         await jobs.persistently(fleet, look)
         assert len(asked) == 3
         with pytest.raises(SparkError, match="other content"):
