@@ -6,20 +6,18 @@ from collections.abc import Collection, Iterable
 from dataclasses import replace
 from typing import Any
 
-from textual.keys import KEY_NAME_REPLACEMENTS, key_to_character
+from textual.keys import key_to_character
 from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Checkbox, Input, Select
 
-from sparkconsole.tui.keyboard.keys import Key
+from sparkconsole.tui.keyboard.keys import NAMES, Key
 
 FIELD = (Key("field.leave", "escape", "leave the field", display="esc"),)
 """What a field of a form adds."""
 FIELDS = (Input, Select, Checkbox)
 HANDED_ON = frozenset({"table.open", "table.mark"})
 """Bindings of a widget that do what the view's key of that name says."""
-NAMES = {written: name for name, written in KEY_NAME_REPLACEMENTS.items()}
-"""Unicode's names of characters, by Textual's, where these differ."""
 
 
 def offered(screen: Screen[Any], keys: Iterable[Key]) -> tuple[Key, ...]:

@@ -53,7 +53,7 @@ class CommandInput(Input):
     ]
     OFFERS = (
         Named("line.enter", "enter", "enter", display="⏎"),
-        Named("line.complete", "tab", "complete", display="tab"),
+        Named("line.complete", "tab", "complete"),
         Named("line.leave", "escape", "leave", display="esc"),
     )
     TAKES_ALL = True

@@ -17,7 +17,7 @@ from sparkconsole.tui.widgets.form import Form
 from sparkconsole.tui.widgets.log_view import LogView
 from sparkconsole.tui.work import Task
 
-NEXT_FIELD = Key("form.next", "tab", "field", "Go to the next field.", display="tab", act="app.focus_next")
+NEXT_FIELD = Key("form.next", "tab", "field", "Go to the next field.", act="app.focus_next")
 
 
 class FormView(View):

@@ -40,11 +40,11 @@ class BenchView(FormView):
     AUTO_FOCUS = ""
     KEYS = (
         NEXT_FIELD,
-        Key("bench.run", "ctrl+j", "run", changes=True, display="^j"),
+        Key("bench.run", "ctrl+j", "run", changes=True),
         Key("runs.stop", "X", "stop…", changes=True),
         Key("bench.form", "e", "form", "Show the form, or the run and its result."),
         Key("bench.compare", "c", "compare", "Compare the two marked results."),
-        Key("bench.save", "ctrl+s", "save", "Save the shown result as a JSON file.", display="^s"),
+        Key("bench.save", "ctrl+s", "save", "Save the shown result as a JSON file."),
         Key("bench.copy", "y", "copy cmd", "Copy the exact command.", act="copy_command"),
         Key("bench.log", "l", "log", "Show the whole output of the newest benchmark."),
     )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.widget import Widget
@@ -41,15 +39,9 @@ class ClusterView(NodeActions):
         Key("node.mark_all", "a", "all", "Mark all nodes, or none."),
         Key("cluster.layout", "v", "cards/table", "Show cards or a table, for this session."),
         Key(
-            "sort.previous",
-            "comma",
-            "sort",
-            "Sort by the previous column.",
-            display=",",
-            shown=False,
-            act="sort_next(-1)",
+            "sort.previous", "comma", "sort", "Sort by the previous column.", shown=False, act="sort_next(-1)"
         ),
-        Key("sort.next", "full_stop", "sort", "Sort by the next column.", display="."),
+        Key("sort.next", "full_stop", "sort", "Sort by the next column."),
     )
     DEFAULT_CSS = """
     ClusterView #body { layers: panes; }
@@ -66,7 +58,6 @@ class ClusterView(NodeActions):
         self._plan = show.Arrangement(0)
         self._at_s, self._seen = -1.0, -1
         self._zoomed: Widget | None = None
-        self._drawn: tuple[Any, ...] = ()
 
     def compose_body(self) -> ComposeResult:
         """Every pane there can be; `show.arrange` says which have a place."""
@@ -86,12 +77,9 @@ class ClusterView(NodeActions):
             return
         context = self.context()
         pulse = int(context.now_s) if self._ticking(context) else int(context.now_s // 60)
-        now = (
-            self._version(context.now_s), pulse, size, board.cursor, frozenset(board.marked),
-            self._forced, self._sort, self._needle, id(self.maximized), self.console.session is None,
-        )  # fmt: skip
-        if now != self._drawn:
-            self._drawn = now
+        chosen = (self._forced, self._sort, self._needle, id(self.maximized), self.console.session is None)
+        seen = (self._version(context.now_s), pulse, size, board.cursor, frozenset(board.marked))
+        if self.is_new(*seen, *chosen):
             nodes = len(self.console.store.nodes)
             self._place(show.arrange(size.width, size.height, nodes, self._forced))
             self._draw(context)

@@ -182,7 +182,7 @@ def kind_of(task: Task) -> JobKind | None:
     return kind
 
 
-CHOOSE = (Key("targets.choose", "space,enter", "choose", display="space"),)
+CHOOSE = (Key("targets.choose", "space,enter", "choose"),)
 
 
 class Targets(SheetTable):

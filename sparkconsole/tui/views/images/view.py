@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from rich.text import Text
-from textual import on, work
+from textual import work
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.events import DescendantFocus
@@ -19,7 +19,7 @@ from sparkconsole.tui.keyboard.keys import Key
 from sparkconsole.tui.views.form_view import NEXT_FIELD, FormView
 from sparkconsole.tui.views.images import show
 from sparkconsole.tui.views.images import show_work as image_work
-from sparkconsole.tui.views.images.panes import BuildPane, CopyPane, ImageWorkPane, Targets
+from sparkconsole.tui.views.images.panes import BuildPane, CopyPane, ImageWorkPane
 from sparkconsole.tui.widgets.grid import SheetTable
 from sparkconsole.tui.widgets.log_view import LogView
 from sparkconsole.tui.widgets.styled_text import StyledText, frame_title
@@ -240,8 +240,8 @@ class ImagesView(FormView):
             self._kind = owner.KIND
             self.sample()
 
-    @on(Targets.Changed)
-    def _targets_changed(self) -> None:
+    def on_targets_changed(self) -> None:
+        """The commands are those of a copy."""
         self._kind = JobKind.COPY
         self.sample()
 

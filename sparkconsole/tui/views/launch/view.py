@@ -52,16 +52,16 @@ class LaunchView(LaunchActions):
     AUTO_FOCUS = ""
     KEYS = (
         Key("page.previous", "backspace,left_square_bracket", "back", "Previous page.", display="⌫"),
-        Key("page.next", "right_square_bracket", "next", "Next page.", display="]"),
+        Key("page.next", "right_square_bracket", "next", "Next page."),
         NEXT_FIELD,
-        Key("launch", "ctrl+j", "launch…", changes=True, display="^j"),
+        Key("launch", "ctrl+j", "launch…", changes=True),
         Key("fabric.test", "t", "test fabric", shown=False),
         Key("launch.copy", "y", "copy script", "Copy the launch as a script."),
         Key("launch.repair", "F", "repair…", "Start the missing containers of the cluster.", changes=True),
         RESTART,
         STOP,
         Key("launch.cancel", "X", "stop…", "Stop the launch and remove what it started.", changes=True),
-        Key("launch.save", "ctrl+s", "save", "Save the launch as a script here.", display="^s", shown=False),
+        Key("launch.save", "ctrl+s", "save", "Save the launch as a script here.", shown=False),
         Key("launch.form", "e", "form", "Show the form, or the progress of the last launch.", shown=False),
     )
     DEFAULT_CSS = """
@@ -132,10 +132,6 @@ class LaunchView(LaunchActions):
     def status(self) -> show.ClusterStatus:
         """What runs now."""
         return show.cluster_status(self.node_states, self.container)
-
-    def selected_nodes(self) -> tuple[str, ...]:
-        """None: what is done here is done to all of them."""
-        return ()
 
     # --- drawing
 

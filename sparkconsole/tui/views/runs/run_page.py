@@ -128,7 +128,6 @@ class RunView(RunActions):
         self._ring: LineRing[Any] = task.output if task else LineRing()
         self._lines: list[str] = []
         self._found: tuple[Diagnosis, ...] = ()
-        self._drawn: tuple[Any, ...] = ()
 
     def compose_body(self) -> ComposeResult:
         """Plan and result above, output below."""
@@ -148,9 +147,8 @@ class RunView(RunActions):
             self._read = True
             self._look()
         ticking = (task.version, int(task.elapsed_s)) if task else ()
-        drawn = (ticking, self._run, len(self._lines), self._whole, self.size, self.query_one("#plan").size)
-        if drawn != self._drawn:
-            self._drawn = drawn
+        sizes = self.size, self.query_one("#plan").size
+        if self.is_new(ticking, self._run, len(self._lines), self._whole, *sizes):
             self._draw()
         if task is not None and not task.running and self._run is not None and not run_line(self._run).over:
             self._look()
