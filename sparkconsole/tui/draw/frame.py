@@ -132,10 +132,14 @@ def hung(sign: str, sign_style: str, text: str, width: int, style: str = "") -> 
     ]
 
 
+def where_and_why(error: SparkError) -> str:
+    """The node that something went wrong on, where one is known, and the cause."""
+    return f"{error.node}: {error.cause}" if error.node else error.cause
+
+
 def error_lines(error: SparkError, width: int) -> list[Text]:
     """Where and why something went wrong, and what to do next."""
     sign, style = ("○", "$muted") if isinstance(error, Stopped) else ("✖", "$node-lost")
-    where = f"{error.node}: " if error.node else ""
-    lines = [Text(line, style) for line in folded(f"{sign} {where}{error.cause}", width)]
+    lines = [Text(line, style) for line in folded(f"{sign} {where_and_why(error)}", width)]
     hint = folded(f"→ {error.hint}", width) if error.hint else []
     return [*lines, *(Text(line, "$node-warn") for line in hint)]

@@ -201,21 +201,18 @@ class Prompt(Vertical):
         event.stop()
         if self.filtering and self.is_open:
             self.console.apply_filter(event.value)
-        elif self.has_class("-open"):
+        elif self.is_open:
             self.suggest(event.value)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """A command that is not in the grammar stays in the line, with what was wrong above it."""
         event.stop()
-        if self.filtering or not event.value.strip():
-            self.close()
-            return
-        wrong = self.console.command(event.value)
-        if wrong:
+        said = "" if self.filtering else event.value
+        if said.strip() and (wrong := self.console.command(said)):
             self.note(wrong)
-            self._refused = event.value, event.time
-            return
-        self.close()
+            self._refused = said, event.time
+        else:
+            self.close()
 
     @property
     def console(self) -> Host:

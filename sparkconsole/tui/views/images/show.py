@@ -37,12 +37,7 @@ class Cell(StrEnum):
     UNKNOWN = "·"
 
 
-MEANINGS = {
-    Cell.SAME: "same",
-    Cell.OTHER: "different",
-    Cell.MISSING: "missing",
-    Cell.UNKNOWN: "unknown",
-}
+MEANINGS = {Cell.SAME: "same", Cell.OTHER: "different", Cell.MISSING: "missing", Cell.UNKNOWN: "unknown"}
 _STYLES = {
     Cell.SAME: "$node-up",
     Cell.OTHER: "$node-warn",
@@ -185,9 +180,7 @@ def marks(row: ImageRow, width: int) -> Text:
     if len(row.cells) <= width:
         return Text("").join([mark(c) for c in row.cells.values()])
     counts = Counter(row.cells.values())
-    return Text(" ").join(
-        [Text(f"{counts[c]}{c.value}", _STYLES[c]) for c in Cell if counts[c]],
-    )
+    return Text(" ").join([Text(f"{counts[c]}{c.value}", _STYLES[c]) for c in Cell if counts[c]])
 
 
 def legend(row: ImageRow, *, advice: bool = True) -> Text:
@@ -255,10 +248,8 @@ def differences(row: ImageRow) -> Answer:
     """In what each other content differs, layer by layer; a sentence when none does."""
     others = row.nodes(Cell.OTHER)
     if not others:
-        return Answer(
-            {},
-            (f"{row.name}: {legend(row, advice=False).plain.strip()}; no two nodes have different content",),
-        )
+        how = legend(row, advice=False).plain.strip()
+        return Answer({}, (f"{row.name}: {how}; no two nodes have different content",))
     parts: list[Sheet | str] = [f"compared with {row.where}, content {row.image.short}"]
     for node in others:
         other = row.found[node]

@@ -172,10 +172,7 @@ class ImagesView(FormView):
             self.matrix.empty = empty
             self.matrix.refresh()
         self.matrix.show(show.table_row(row, headings, wide, self.console.clock.now()) for row in rows)
-        self._draw_status()
-
-    def _draw_status(self) -> None:
-        lost = show.lost_line(self.node_states)
+        lost = show.lost_line(nodes)
         advice = not self.console.options.read_only
         lines = [show.legend(self.row, advice=advice)] if self.row else []
         self.query_one("#status", StyledText).show([*lines, *([lost] if lost else [])])

@@ -80,19 +80,14 @@ def _banner(state: NodeState, context: DrawContext, width: int) -> list[list[Nod
     if state.reach is Reachability.UP and state.reading is not None:
         return []
     if state.reach is Reachability.LOST:
-        lines = _lost(state, context, width - 4)
+        whole = of.lost_lines(state, context)  # each sentence: here is the room for it
+        lines = [Text(t, str(line.style)) for line in whole for t in folded(line.plain, width - 4, 3)]
         old = f" · what follows is from {age(of.age_s(state, context))} ago" if state.reading else ""
         title = f"✖ lost{old}"
         return [[NodePanel(title, lambda w, h: lines, len(lines) + 2)]]
     lines = of.waiting_lines(state, context)
     title = "○ connecting" if state.reach is Reachability.CONNECTING else "○ no reading yet"
     return [[NodePanel(title, lambda w, h: lines, 4)]]
-
-
-def _lost(state: NodeState, context: DrawContext, width: int) -> list[Text]:
-    """Each sentence whole: here is the room for it."""
-    lines = of.lost_lines(state, context)
-    return [Text(line, str(x.style)) for x in lines for line in folded(x.plain, width, 3)]
 
 
 def _node(state: NodeState, context: DrawContext) -> NodePanel:

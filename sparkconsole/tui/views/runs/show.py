@@ -9,7 +9,6 @@ from typing import Any
 
 from rich.text import Text
 
-from sparkconsole.errors import SparkError
 from sparkconsole.model.text.units import UNKNOWN, stopwatch
 from sparkconsole.model.work.answer import Sheet
 from sparkconsole.model.work.export import verb_line
@@ -20,7 +19,7 @@ from sparkconsole.model.work.run_difference import leaves
 from sparkconsole.model.work.run_line import RunLine, gist
 from sparkconsole.tui.draw.bars import number_heads
 from sparkconsole.tui.draw.columns import Column, TableRow
-from sparkconsole.tui.draw.frame import folded, plain
+from sparkconsole.tui.draw.frame import folded, hung, plain, where_and_why
 from sparkconsole.tui.draw.plan import plan_text
 from sparkconsole.tui.draw.sheet import sheet_lines
 from sparkconsole.tui.line.complete import verb_of
@@ -134,15 +133,10 @@ def of_task(task: Task, number: int, now: datetime) -> RunLine:
         nodes=task.plan.nodes() if task.plan else (),
         jobs=len(task.run.jobs) if task.run else 0,
         steps=len(task.plan.steps) if task.plan else 0,
-        cause=task_cause(task.error),
+        cause=where_and_why(task.error) if task.error else "",
         hint=task.error.hint if task.error else "",
         gist=f"running {progress}".strip() if task.running else gist(task.answer.data if task.answer else {}),
     )
-
-
-def task_cause(error: SparkError | None) -> str:
-    """With the node it happened on."""
-    return "" if error is None else f"{error.node}: {error.cause}" if error.node else error.cause
 
 
 def merged(kept: Iterable[RunLine], tasks: Sequence[Task], now: datetime) -> tuple[RunLine, ...]:
@@ -160,26 +154,21 @@ def merged(kept: Iterable[RunLine], tasks: Sequence[Task], now: datetime) -> tup
 
 def brief(line: RunLine, width: int) -> list[Text]:
     """What was said, what went wrong, what to do."""
-    lines = _hung(": ", "$muted", plain(verb_line(line.words)), width, "bold")
+    lines = hung(": ", "$muted", plain(verb_line(line.words)), width, "$muted bold")
     if line.cause:
-        lines += _hung("✖ ", "$node-lost", line.cause, width)
+        lines += hung("✖ ", "$node-lost", line.cause, width, "$node-lost")
     if line.hint:
-        lines += _hung("→ ", "$muted", line.hint, width, "bold")
+        lines += hung("→ ", "$muted", line.hint, width, "$muted bold")
     if line.state is RunState.UNKNOWN:
         gone = "a node could not be asked" if line.exit_code is not None else "its console is gone"
         text = gone + (f"; a follows its {line.jobs} job(s) to the end" if line.jobs else "")
-        lines += _hung("? ", "$node-warn", text, width)
+        lines += hung("? ", "$node-warn", text, width, "$node-warn")
     if line.state is RunState.DONE:
-        lines += _hung("✔ ", "$node-up", line.gist or "done", width)
+        lines += hung("✔ ", "$node-up", line.gist or "done", width, "$node-up")
     nodes = f"{len(line.nodes)} nodes: {', '.join(map(plain, line.nodes[:6]))}" if len(line.nodes) > 1 else ""
     steps = f"{line.steps} steps" if line.steps > 1 else ""
     about = filter(None, (nodes, steps, line.cluster and f"cluster {line.cluster}"))
-    return [*lines, *_hung("  ", "", " · ".join(about), width, "$muted")]
-
-
-def _hung(sign: str, sign_style: str, text: str, width: int, style: str = "") -> list[Text]:
-    parts = enumerate(folded(text, max(width - 2, 10)))
-    return [Text("  " if at else sign, sign_style).append(part, style) for at, part in parts]
+    return [*lines, *hung("  ", "", " · ".join(about), width, "$muted")]
 
 
 def heading(line: RunLine, now: datetime) -> tuple[Text, str]:

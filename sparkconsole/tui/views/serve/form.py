@@ -13,6 +13,7 @@ from sparkconsole.model.launch.spec import LABEL_ADDRESS, Backend, LaunchSpec, r
 from sparkconsole.model.serve.ranks import Meeting, serve_ranks
 from sparkconsole.model.serve.spec import PRESETS, notes
 from sparkconsole.tui.draw.bars import named
+from sparkconsole.tui.draw.node_state import own_container
 from sparkconsole.tui.draw.preview import CommandPreview
 from sparkconsole.tui.views.serve.start import is_start
 from sparkconsole.verbs.grammar.dispatch import understand
@@ -77,10 +78,7 @@ def commands(words: Sequence[str], store: Store, container: str) -> CommandPrevi
 def stage(store: Store, container: str) -> tuple[LaunchSpec, tuple[str, ...], dict[str, str]]:
     """The launch that runs, as its containers say; Ray over all nodes while they say nothing."""
     names = tuple(store.nodes) or ("head",)
-    found = {
-        name: next((c for c in state.containers or () if c.name == container), None)
-        for name, state in store.nodes.items()
-    }
+    found = {name: own_container(state, container) for name, state in store.nodes.items()}
     head = found.get(names[0])
     usual = LaunchSpec(container=container, backend=Backend.RAY if len(names) > 1 else Backend.SOLO)
     launch = (recalled(head.labels) if head else None) or usual

@@ -155,8 +155,7 @@ def loading_lines(now: ServeStatus, width: int) -> list[Text]:
     """The model, the way, and what the log last told of the stage, with a bar where there is a percentage."""
     second = Text(no_wrap=True, end="")
     if now.percent is not None:
-        second.append_text(work_bar(now.percent / 100, min(30, width // 3)))
-        second.append(f" {percent(now.percent / 100)}  ")
+        second = work_bar(now.percent / 100, min(30, width // 3)).append(f" {percent(now.percent / 100)}  ")
     room = width - cell_len(second.plain)
     second.append(_cut(now.detail, room), "$muted")
     lines = [Text(_cut(now.model, width), "bold", no_wrap=True, end=""), way_text(now, width), second]
@@ -208,15 +207,13 @@ def load_text(server: ServerState, width: int) -> Text:
     load = server.load
     text = Text(no_wrap=True, end="")
     for name, count in (("running", load and load.running), ("waiting", load and load.waiting)):
-        text.append(f"{name} ", "$muted")
-        text.append(f"{UNKNOWN if count is None else count}   ", "bold")
+        text.append(f"{name} ", "$muted").append(f"{UNKNOWN if count is None else count}   ", "bold")
     share = load.kv_share if load else None
     text.append("KV cache ", "$muted")
     if share is None:
         return text.append(UNKNOWN)
-    text.append_text(bar_text(share, min(20, max(0, width - cell_len(text.plain) - 6))))
-    text.append(f" {percent(share)}")
-    return text
+    bar = bar_text(share, min(20, max(0, width - cell_len(text.plain) - 6)))
+    return text.append_text(bar).append(f" {percent(share)}")
 
 
 def rates_text(
@@ -227,19 +224,15 @@ def rates_text(
     room = max(0, (width - sum(len(name) + 14 for name, _, _ in pairs)) // 2)
     text = Text(no_wrap=True, end="")
     for name, rate, series in pairs:
-        text.append(f"{name} ", "$muted")
-        text.append(f"{token_rate(rate):<12}", "bold")
-        text.append_text(spark_text(series, min(room, 60)))
-        text.append(" ")
+        text.append(f"{name} ", "$muted").append(f"{token_rate(rate):<12}", "bold")
+        text.append_text(spark_text(series, min(room, 60))).append(" ")
     text.rstrip()
     return text
 
 
 def where_text(server: ServerState, address: str, width: int) -> Text:
     """`http://10.0.0.1:8888/v1   2 ranks   first token 0.31 s   21.0 ms a token`."""
-    text = Text(no_wrap=True, end="")
-    text.append("url ", "$muted")
-    text.append(url(address, server.port), "bold")
+    text = Text(no_wrap=True, end="").append("url ", "$muted").append(url(address, server.port), "bold")
     if server.ranks:
         text.append(f"   {server.ranks} rank{'s' * (server.ranks != 1)}", "$muted")
     for words in server.load.pace() if server.load else ():

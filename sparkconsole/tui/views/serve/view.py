@@ -120,11 +120,6 @@ class ServeView(FormView):
         """Where clients reach the head."""
         return next((n.address for n in self.console.store.nodes.values() if n.head), "")
 
-    @property
-    def port(self) -> int:
-        """Where the server answers that is shown."""
-        return self.console.store.server.port
-
     # --- what is known
 
     @work(group="models", exclusive=True, exit_on_error=False)
@@ -263,7 +258,7 @@ class ServeView(FormView):
     @work(group="remedy", exclusive=True, exit_on_error=False)
     async def _ask_status(self, detail: str) -> None:
         try:
-            answer = await self.ask("serve", "status", "--port", str(self.port))
+            answer = await self.ask("serve", "status", "--port", str(self.console.store.server.port))
         except SparkError:
             return
         self._remedy = (detail, str(answer.data.get("remedy", "")))
@@ -315,8 +310,8 @@ class ServeView(FormView):
     def action_serve_stop(self) -> None:
         """`X`"""
         if not self.is_idle("serve.stop"):
-            more = () if self.port == SEED_PORT else ("--port", str(self.port))
-            self.console.say(("serve", "stop", *more))
+            port = self.console.store.server.port
+            self.console.say(("serve", "stop", *(() if port == SEED_PORT else ("--port", str(port)))))
 
     def action_serve_curl(self) -> None:
         """`c`"""
