@@ -14,7 +14,7 @@ from sparkconsole.model.work.job import Run
 from sparkconsole.verbs.grammar.forms import Field, FieldKind, fields
 from sparkconsole.verbs.grammar.registry import load
 from sparkconsole.verbs.grammar.session import Session
-from sparkconsole.verbs.help.complete import goes_on, images_in, models_in, names_for, place_of
+from sparkconsole.verbs.help.complete import images_in, models_in, names_for, place_of, waiting
 
 ANYWHERE = (*(option.names[0] for option in GLOBALS if not option.whole_run), "--help")
 """Options of every verb that make sense in a line."""
@@ -116,11 +116,9 @@ def verb_of(words: Sequence[str]) -> str:
 def _values(verb: str, given: tuple[str, ...], known: Here) -> tuple[str, ...]:
     """What may come next: the value that the last flag waits for, else names and flags."""
     every, words = _fields(verb), tuple(verb.split())
-    waiting = next((f for f in every if given[-1] in f.flags and f.kind is not FieldKind.CHECK), None)
-    if waiting is not None:
-        return names_for(words, waiting, known)
-    several = next((f for f in every if f.kind is FieldKind.LIST and goes_on(given, f)), None)
-    here = several or place_of(every, given[len(words) :])
+    if (asks := waiting(every, given[-1])) is not None:
+        return names_for(words, asks, known)
+    here = place_of(every, given[len(words) :])
     placed = names_for(words, here, known) if here is not None and "--" not in given else ()
     flags = tuple(
         f.flags[0] for f in every if f.flags and (f.kind is FieldKind.LIST or not set(f.flags) & set(given))

@@ -18,8 +18,7 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from sparkconsole.tui.draw.columns import GAP, Cell, Column, TableRow, laid, one_line
-from sparkconsole.tui.draw.rows import RowSheet
+from sparkconsole.tui.draw.columns import GAP, Cell, Column, RowSheet, TableRow, laid, one_line
 from sparkconsole.tui.widgets.styled_text import strip
 
 
