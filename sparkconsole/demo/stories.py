@@ -231,10 +231,8 @@ def _spread_out(latencies: Mapping[str, float], kind: str, count: int = 100) -> 
     """Pretend requests with the recording's median and 99th percentile, most of them near the median."""
     median, high = latencies[f"median_{kind}"], latencies[f"p99_{kind}"]
     shares = [i / (count - 1) * 2 - 1 for i in range(count)]
-    return [
-        round(median + (high - median) * (s**3 * 0.8 + s * 0.2 if s > 0 else (s**3 + s) / 6), 2)
-        for s in shares
-    ]
+    ways = (s**3 * 0.8 + s * 0.2 if s > 0 else (s**3 + s) / 6 for s in shares)
+    return [round(median + (high - median) * way, 2) for way in ways]
 
 
 def _result(report: Sequence[str], argv: Sequence[str]) -> str:

@@ -19,15 +19,7 @@ import time
 from typing import Any, BinaryIO, cast
 
 from sparkconsole.remote.image_program.loading import blob_name
-from sparkconsole.remote.image_program.protocol import (
-    BOOT,
-    FALL_BACK,
-    Wrong,
-    give,
-    last_line,
-    program,
-    say,
-)
+from sparkconsole.remote.image_program.protocol import BOOT, FALL_BACK, Wrong, give, last_line, program, say
 from sparkconsole.remote.image_program.receiving import STOPPED, receive
 from sparkconsole.remote.image_program.saving import save
 from sparkconsole.remote.image_program.serving import SOCKET, serve

@@ -131,11 +131,9 @@ class Confirm(Question):
 
     def _draw_plan(self) -> None:
         width = max(min(MOST, self.app.size.width * 9 // 10) - FRAME, 1)
-        text = plan_text(self.plan, whole=self._shown > 1, commands=self._shown > 0, width=width) or Text(
-            "there is no command to run"
-        )
-        before = [] if self._differs is None else list(_changed(self._differs).split("\n"))
-        lines = [*before, *text.split("\n")]
+        text = plan_text(self.plan, whole=self._shown > 1, commands=self._shown > 0, width=width)
+        before = () if self._differs is None else _changed(self._differs).split("\n")
+        lines = [*before, *(text or Text("there is no command to run")).split("\n")]
         for line in lines if self._sought else ():
             line.highlight_words([self._sought], "reverse", case_sensitive=False)
         first = next((at for at, line in enumerate(lines) if self._wanted(line.plain)), 0)

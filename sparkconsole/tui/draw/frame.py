@@ -16,6 +16,11 @@ from sparkconsole.model.text.printable import printable
 LIGHT = "╭─╮│╰╯"
 HEAVY = "┏━┓┃┗┛"
 """The frame that the cursor is on; it needs no colour to be seen."""
+SIGN_STYLES = {
+    "✔": "$node-up", "!": "$node-warn", "≠": "$node-warn", "✖": "$node-lost", "○": "$node-none",
+    "·": "$muted", "–": "$muted",
+}  # fmt: skip
+"""The colour of a sign that stands for how one thing is."""
 _PLAIN = Console(width=10_000, file=StringIO())
 
 
@@ -125,11 +130,10 @@ def folded(text: str, width: int, most: int | None = None) -> list[str]:
 
 def hung(sign: str, sign_style: str, text: str, width: int, style: str = "") -> list[Text]:
     """A sign, and behind it the text, folded."""
-    blank = " " * cell_len(sign)
-    return [
-        Text.assemble((sign if at == 0 else blank, sign_style), (line, style), no_wrap=True, end="")
-        for at, line in enumerate(folded(text, max(width - cell_len(sign), 8)))
-    ]
+    lines = folded(text, max(width - cell_len(sign), 8))
+    begins = [sign, *[" " * cell_len(sign)] * len(lines)]
+    parts = [((begin, sign_style), (line, style)) for begin, line in zip(begins, lines, strict=False)]
+    return [Text.assemble(*both, no_wrap=True, end="") for both in parts]
 
 
 def where_and_why(error: SparkError) -> str:

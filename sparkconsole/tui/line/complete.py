@@ -98,9 +98,8 @@ def meaning(line: str) -> str:
 
 def _words(words: tuple[str, ...], console_words: Sequence[str], known: Here) -> tuple[str, ...]:
     verb = verb_of(words)
-    following = tuple(
-        dict.fromkeys(v[len(words)] for v in load() if v[: len(words)] == words and len(v) > len(words))
-    )
+    count = len(words)
+    following = tuple(dict.fromkeys(v[count] for v in load() if v[:count] == words and len(v) > count))
     if not words:
         return (*following, *console_words)
     if not verb:
@@ -120,10 +119,9 @@ def _values(verb: str, given: tuple[str, ...], known: Here) -> tuple[str, ...]:
         return names_for(words, asks, known)
     here = place_of(every, given[len(words) :])
     placed = names_for(words, here, known) if here is not None and "--" not in given else ()
-    flags = tuple(
-        f.flags[0] for f in every if f.flags and (f.kind is FieldKind.LIST or not set(f.flags) & set(given))
-    )
-    return (*(name for name in placed if name not in given), *(flags if "--" not in given else ()))
+    fresh = (f for f in every if f.flags and (f.kind is FieldKind.LIST or not set(f.flags) & set(given)))
+    flags = [f.flags[0] for f in fresh] if "--" not in given else []
+    return (*(name for name in placed if name not in given), *flags)
 
 
 @functools.cache

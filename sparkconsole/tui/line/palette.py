@@ -58,33 +58,22 @@ class Palette(Provider):
 def entries(console: Host) -> list[PaletteEntry]:
     """Every entry, as things stand."""
     shown = [v for v in load().values() if not (v.why_not_read_only and console.options.read_only)]
+    of_nodes = [v for v in shown if _takes_a_node(v)]
+    said = [((*verb.words, node), verb.summary) for verb in of_nodes for node in console.store.nodes]
+    typed = [(word, summary(key)) for word, key in console.view.own_keys().items()]
+    typed += [(f"theme {name}", "Use this theme.") for name in sorted(console.available_themes)]
     return [
         *(_verb(console, verb) for verb in shown),
-        *(
-            PaletteEntry(
-                f"{' '.join(verb.words)} {node}", verb.summary, partial(console.say, (*verb.words, node))
-            )
-            for verb in shown
-            if _takes_a_node(verb)
-            for node in console.store.nodes
-        ),
-        *(
-            PaletteEntry(word, summary(key), partial(console.command, word))
-            for word, key in console.view.own_keys().items()
-        ),
-        *(
-            PaletteEntry(f"theme {name}", "Use this theme.", partial(console.command, f"theme {name}"))
-            for name in sorted(console.available_themes)
-        ),
+        *(PaletteEntry(" ".join(words), told, partial(console.say, words)) for words, told in said),
+        *(PaletteEntry(line, told, partial(console.command, line)) for line, told in typed),
     ]
 
 
 def _verb(console: Host, verb: Verb) -> PaletteEntry:
     words = " ".join(verb.words)
     if any(f.required for f in fields(words)):
-        return PaletteEntry(
-            f"{words} …", verb.summary, partial(console.open_line, filtering=False, text=f"{words} ")
-        )
+        begin = partial(console.open_line, filtering=False, text=f"{words} ")
+        return PaletteEntry(f"{words} …", verb.summary, begin)
     return PaletteEntry(words, verb.summary, partial(console.say, verb.words))
 
 

@@ -8,6 +8,7 @@ import socket
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
@@ -141,9 +142,8 @@ def serve(words: Sequence[str], port: int = 8000, host: str = LOOPBACK, *, share
         server = ConsoleServer(words, door.getsockname()[1], secrets.token_urlsafe(24), shared=shared)
         sys.stdout.write(f"{server.address}\nctrl+c stops it; what runs on the cluster keeps running\n")
         sys.stdout.flush()
-        web.run_app(
-            server.application(), sock=door, access_log=None, print=lambda *_: None, shutdown_timeout=1.0
-        )
+        quiet: dict[str, Any] = {"access_log": None, "print": lambda *_: None}
+        web.run_app(server.application(), sock=door, shutdown_timeout=1.0, **quiet)
     return 0
 
 

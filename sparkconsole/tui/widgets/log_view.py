@@ -325,9 +325,8 @@ class LogView(ScrollView, can_focus=True):
         end = strip.cell_length if span[1] == -1 else max(span[1] - left, start)
         style = self.screen.get_component_rich_style("screen--selection")
         head, inside, tail = strip.crop(0, start), strip.crop(start, end), strip.crop(end)
-        return Strip.join(
-            [head, Strip([Segment(s.text, (s.style or self.rich_style) + style) for s in inside]), tail]
-        )
+        marked = Strip([Segment(s.text, (s.style or self.rich_style) + style) for s in inside])
+        return Strip.join([head, marked, tail])
 
     def _row_text(self, row: int) -> Text:
         number, part = row >> 8, row & 255

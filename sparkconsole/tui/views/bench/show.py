@@ -57,24 +57,19 @@ def result_lines(result: Mapping[str, Any], width: int) -> list[Text]:
         ),
     ]
     latencies = result.get("latencies") or {}
-    kinds = [k for k in KINDS if any(f"{s}_{k}" in latencies for s in ("mean", "median", "p99"))]
+    stats = ("mean", "median", "p99")
+    kinds = [k for k in KINDS if any(f"{s}_{k}" in latencies for s in stats)]
     if kinds:
-        lines.append(_row(("ms", "mean", "median", "p99"), "$muted"))
-    lines += [
-        _row((k.upper(), *(four_digits(latencies.get(f"{s}_{k}")) for s in ("mean", "median", "p99"))), "")
-        for k in kinds
-    ]
+        lines.append(_row(("ms", *stats), "$muted"))
+    lines += [_row((k.upper(), *(four_digits(latencies.get(f"{s}_{k}")) for s in stats)), "") for k in kinds]
     return [_within(line, width) for line in lines]
 
 
 def spread_title(kind: str, result: Mapping[str, Any]) -> str:
     """`ttft ms · p50 212 · p99 871`, for the frame of its distribution."""
     latencies = result.get("latencies") or {}
-    parts = [
-        f"{short} {four_digits(latencies[f'{name}_{kind}'])}"
-        for name, short in (("median", "p50"), ("p99", "p99"))
-        if f"{name}_{kind}" in latencies
-    ]
+    keys = {"p50": f"median_{kind}", "p99": f"p99_{kind}"}
+    parts = [f"{name} {four_digits(latencies[key])}" for name, key in keys.items() if key in latencies]
     return " · ".join((f"{kind} ms", *parts))
 
 

@@ -97,10 +97,9 @@ class ClusterView(NodeActions):
 
     def _ticking(self, context: DrawContext) -> bool:
         """Some age or time that is shown changes every second."""
-        nodes = self.console.store.nodes.values()
-        return self.console.store.server.since_s is not None or any(
-            n.reach is not Reachability.UP or of.is_stale(n, context) for n in nodes
-        )
+        store = self.console.store
+        old = any(n.reach is not Reachability.UP or of.is_stale(n, context) for n in store.nodes.values())
+        return old or store.server.since_s is not None
 
     def _place(self, plan: show.Arrangement) -> None:
         """Each pane where the plan says; the zoomed one everywhere."""
@@ -190,10 +189,9 @@ class ClusterView(NodeActions):
 
     def _draw_empty(self, context: DrawContext) -> None:
         width, height = self._room("empty")
-        opening = self.console.session is None
-        lines = [Text("reading the list of nodes …", "$muted")] if opening else show.empty_lines(
-            from_home(config_folder() / "cluster.toml")
-        )  # fmt: skip
+        lines = [Text("reading the list of nodes …", "$muted")]
+        if self.console.session is not None:
+            lines = show.empty_lines(from_home(config_folder() / "cluster.toml"))
         broad = max(line.cell_len for line in lines)
         left = " " * max(1, (width - max(broad, 48)) // 2)
         above = max(1, (height - len(lines)) // 3)

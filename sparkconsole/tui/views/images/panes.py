@@ -137,9 +137,8 @@ class CopyPane(ImageWorkPane):
         """The receivers, how, and the place of the work."""
         self.border_title = "copy"
         yield Targets()
-        yield Form(
-            "image copy", COPY_FIELDS, labels=COPY_LABELS, hints={"from_": "the head"}, long=COPY_FIELDS
-        )
+        hints = {"from_": "the head"}
+        yield Form("image copy", COPY_FIELDS, labels=COPY_LABELS, hints=hints, long=COPY_FIELDS)
         yield StyledText(classes="progress")
         yield LogView(LineRing())
 

@@ -72,11 +72,8 @@ def cluster_status(nodes: Iterable[NodeState], container: str) -> ClusterStatus:
         return ClusterStatus(ClusterCondition.HALF if half else unsure, container, running, wrong, spec)
     if len(known) == len(every) and every:
         return ClusterStatus(ClusterCondition.NOTHING, container)
-    return ClusterStatus(
-        ClusterCondition.UNKNOWN,
-        container,
-        wrong=tuple(n.name for n in every if n.reach is Reachability.LOST),
-    )
+    lost = tuple(n.name for n in every if n.reach is Reachability.LOST)
+    return ClusterStatus(ClusterCondition.UNKNOWN, container, wrong=lost)
 
 
 def _wrong(node: NodeState, there: bool, runs: bool, *, ray: bool) -> str:
@@ -318,8 +315,6 @@ def tags(nodes: Iterable[NodeState]) -> tuple[str, ...]:
 def explained(error: SparkError, now: ClusterStatus) -> SparkError:
     """A launch that has nothing to do: it runs already."""
     if now.state is ClusterCondition.COMPLETE and "nothing to do" in error.cause:
-        return SparkError(
-            f"{now.container} is already running; nothing to launch",
-            hint="R restarts the containers, D takes them down, 5 serves a model",
-        )
+        hint = "R restarts the containers, D takes them down, 5 serves a model"
+        return SparkError(f"{now.container} is already running; nothing to launch", hint=hint)
     return error

@@ -261,12 +261,10 @@ class LogsView(View):
 
     async def action_logs_why(self) -> None:
         """`enter`: the finding that was gone to, else the root cause in all that is shown."""
-        nodes, chosen = self.console.store.nodes, self.log_view.chosen
+        nodes, view, chosen = self.console.store.nodes, self.log_view, self.log_view.chosen
         kernels = {name: state.look.facts.kernel for name, state in nodes.items() if state.look is not None}
-        found, ends = (
-            ((chosen,), ()) if chosen else await asyncio.to_thread(explained, self.log_view.shown(), kernels)
-        )
-        self.console.show_answer(("why",), Answer({}, tuple(paragraphs(found, ends))))
+        said = ((chosen,), ()) if chosen else await asyncio.to_thread(explained, view.shown(), kernels)
+        self.console.show_answer(("why",), Answer({}, tuple(paragraphs(*said))))
 
     def _go(self, found: bool, otherwise: str) -> None:
         if not found:

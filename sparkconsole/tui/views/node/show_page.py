@@ -108,9 +108,8 @@ def _processes(state: NodeState) -> NodePanel:
     total = of.now(state).gpu_used
     right = f"{gib(total)} GiB" if total else ""
     lines = parts.process_lines(state)
-    return NodePanel(
-        "gpu memory by process", lambda w, h: lines, min(11, max(4, len(lines) + 2)), right=right
-    )
+    height = min(11, max(4, len(lines) + 2))
+    return NodePanel("gpu memory by process", lambda w, h: lines, height, right=right)
 
 
 def _cut(title: str, lines: Sequence[Text], least: int, most: int) -> NodePanel:
@@ -125,9 +124,8 @@ def _cut(title: str, lines: Sequence[Text], least: int, most: int) -> NodePanel:
 
 
 def _nccl(state: NodeState) -> NodePanel:
-    lines = [styled(line) for line in state.nccl_lines] or [
-        Text("no NCCL log lines yet; launch --nccl-debug turns them on", "$muted")
-    ]
+    none = Text("no NCCL log lines yet; launch --nccl-debug turns them on", "$muted")
+    lines = [styled(line) for line in state.nccl_lines] or [none]
     return NodePanel("nccl", lambda w, h: lines[-h:], 6, right=plain(state.nccl))
 
 

@@ -105,9 +105,8 @@ def row(line: RunLine, now: datetime, names: Sequence[str]) -> TableRow:
     )
     seconds = ((line.ended or now) - line.started).total_seconds()
     order = (line.state.value, line.started.timestamp(), *(plain(str(c)) for c in cells[2:5]), seconds)
-    return TableRow(
-        line.id, cells, (*order, cells[6].plain), find=" ".join((*line.words, line.id, line.cause))
-    )
+    find = " ".join((*line.words, line.id, line.cause))
+    return TableRow(line.id, cells, (*order, cells[6].plain), find=find)
 
 
 def where(nodes: Sequence[str], names: Sequence[str]) -> str:

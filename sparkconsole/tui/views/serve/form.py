@@ -68,10 +68,9 @@ def commands(words: Sequence[str], store: Store, container: str) -> CommandPrevi
     name = request.kwargs.get("name") or container
     launch, nodes, addresses = stage(store, name)
     ranks = serve_ranks(spec, launch.backend, nodes, addresses, Meeting(launch.master_port))
-    lines = [
-        (rank.node if len(ranks) > 1 else "", shlex.join(("docker", "exec", name, *rank.argv)))
-        for rank in sorted(ranks, key=lambda rank: rank.rank)
-    ]
+    begin = ("docker", "exec", name)
+    ordered = sorted(ranks, key=lambda rank: rank.rank)
+    lines = ((r.node if len(ranks) > 1 else "", shlex.join((*begin, *r.argv))) for r in ordered)
     return CommandPreview(commands=tuple(lines), notes=notes(spec))
 
 
@@ -82,10 +81,8 @@ def stage(store: Store, container: str) -> tuple[LaunchSpec, tuple[str, ...], di
     head = found.get(names[0])
     usual = LaunchSpec(container=container, backend=Backend.RAY if len(names) > 1 else Backend.SOLO)
     launch = (recalled(head.labels) if head else None) or usual
-    addresses = {
-        name: (c.labels.get(LABEL_ADDRESS) if c else None) or store.nodes[name].address
-        for name, c in found.items()
-    }
+    told = {name: c.labels.get(LABEL_ADDRESS) if c else None for name, c in found.items()}
+    addresses = {name: address or store.nodes[name].address for name, address in told.items()}
     return launch, names[:1] if launch.backend is Backend.SOLO else names, addresses
 
 
@@ -102,10 +99,8 @@ def _blank() -> dict[str, Any]:
 
 def presets() -> tuple[Offer, ...]:
     """The examples of the scripts this replaces."""
-    return tuple(
-        Offer(name, shlex.join(words("serve", values)[1:]), {**_blank(), **values}, "preset")
-        for name, values in PRESETS.items()
-    )
+    said = ((name, shlex.join(words("serve", values)[1:]), values) for name, values in PRESETS.items())
+    return tuple(Offer(name, detail, {**_blank(), **values}, "preset") for name, detail, values in said)
 
 
 def recent(runs: Iterable[Mapping[str, Any]], most: int = 12) -> tuple[Offer, ...]:
@@ -127,9 +122,8 @@ def recent(runs: Iterable[Mapping[str, Any]], most: int = 12) -> tuple[Offer, ..
 
 def cached(models: Iterable[Mapping[str, Any]]) -> tuple[Offer, ...]:
     """Models that are in some cache; those that are not whole everywhere say so."""
-    return tuple(
-        Offer(str(m["name"]), lacking(m) or "on all nodes", {"model": m["name"]}, "cached") for m in models
-    )
+    named = ((str(m["name"]), lacking(m) or "on all nodes") for m in models)
+    return tuple(Offer(name, detail, {"model": name}, "cached") for name, detail in named)
 
 
 def lacking(model: Mapping[str, Any]) -> str:

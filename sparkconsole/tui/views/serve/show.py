@@ -20,6 +20,7 @@ from sparkconsole.tui.draw.bars import bar_text, fitted, work_bar
 from sparkconsole.tui.draw.charts import spark_text
 from sparkconsole.tui.draw.frame import hung
 
+Series = Sequence[float | None]
 WAY = (
     StartPhase.CONTAINER,
     StartPhase.ENGINE,
@@ -186,12 +187,7 @@ REMEDIES = {
 
 
 def ready_lines(
-    server: ServerState,
-    width: int,
-    *,
-    generated: Sequence[float | None] = (),
-    prompted: Sequence[float | None] = (),
-    address: str = "",
+    server: ServerState, generated: Series, prompted: Series, address: str, width: int
 ) -> list[Text]:
     """Model, load, rates with their course, and where it answers."""
     return [
@@ -216,9 +212,7 @@ def load_text(server: ServerState, width: int) -> Text:
     return text.append_text(bar).append(f" {percent(share)}")
 
 
-def rates_text(
-    server: ServerState, generated: Sequence[float | None], prompted: Sequence[float | None], width: int
-) -> Text:
+def rates_text(server: ServerState, generated: Series, prompted: Series, width: int) -> Text:
     """`gen 41.2 tok/s ▁▂▃▅▆▆▇  prompt 812 tok/s ▁▁▂▇▂▁`."""
     pairs = (("gen", server.generated_per_s, generated), ("prompt", server.prompt_per_s, prompted))
     room = max(0, (width - sum(len(name) + 14 for name, _, _ in pairs)) // 2)
@@ -252,9 +246,8 @@ def curl(address: str, server: ServerState) -> str:
     """A first request that can be pasted into any shell."""
     asked = {"model": server.model, "messages": [{"role": "user", "content": "Say hello."}], "max_tokens": 64}
     body = json.dumps(asked).replace("'", "'\\''")
-    return (
-        f"curl {url(address, server.port)}/chat/completions -H 'Content-Type: application/json' -d '{body}'"
-    )
+    where = f"{url(address, server.port)}/chat/completions"
+    return f"curl {where} -H 'Content-Type: application/json' -d '{body}'"
 
 
 def _cut(text: str, width: int) -> str:

@@ -53,9 +53,7 @@ def reached(task: Task) -> str:
 
 
 def _stage(sentence: str) -> str:
-    return next(
-        (p.value for p in StartPhase if sentence == p.value or sentence.startswith(f"{p.value} ")), ""
-    )
+    return next((p.value for p in StartPhase if f"{sentence} ".startswith(f"{p.value} ")), "")
 
 
 def _detail(task: Task, stage: str) -> str:

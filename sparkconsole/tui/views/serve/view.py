@@ -201,9 +201,7 @@ class ServeView(FormView):
         width = max(20, pane.size.width or self.size.width - 4)
         store = self.console.store
         if now.phase is ServerPhase.READY:
-            lines = show.ready_lines(
-                store.server, width, generated=store.generated, prompted=store.prompted, address=self.address
-            )
+            lines = show.ready_lines(store.server, store.generated, store.prompted, self.address, width)
         elif now.phase is ServerPhase.LOADING:
             lines = show.loading_lines(now, width)
         elif now.phase is ServerPhase.NONE:
