@@ -80,6 +80,10 @@ class FormView(View):
             return False
         return True
 
+    def sample_logs(self) -> None:
+        """New lines of the output."""
+        self.query_one(LogView).sample()
+
     def on_form_changed(self) -> None:
         """The commands follow what is typed."""
         self.sample()

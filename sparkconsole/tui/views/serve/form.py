@@ -16,6 +16,7 @@ from sparkconsole.tui.draw.bars import named
 from sparkconsole.tui.draw.node_state import own_container
 from sparkconsole.tui.draw.preview import CommandPreview
 from sparkconsole.tui.views.serve.start import is_start
+from sparkconsole.tui.widgets.form import Form
 from sparkconsole.verbs.grammar.dispatch import understand
 from sparkconsole.verbs.grammar.forms import fields, words
 from sparkconsole.verbs.serve.start import spec_of
@@ -43,6 +44,7 @@ HINTS = {
     "extra": "vLLM flags, passed unchanged: --kv-cache-dtype fp8",
 }
 CHOICES = {
+    "model": tuple(PRESETS),
     "load_format": ("auto", "safetensors", "fastsafetensors", "runai_streamer", "dummy"),
     "dtype": ("auto", "bfloat16", "float16", "float32"),
     "gpu_memory_utilization": ("0.7", "0.8", "0.9"),
@@ -59,6 +61,11 @@ class Offer:
     values: Mapping[str, Any]
     kind: str = ""
     """preset, recent or cached."""
+
+
+def form() -> Form:
+    """The server's fields."""
+    return Form("serve", FIELDS, labels=LABELS, hints=HINTS, choices=CHOICES, long=("model", "extra"))
 
 
 def commands(words: Sequence[str], store: Store, container: str) -> CommandPreview:

@@ -28,7 +28,6 @@ from sparkconsole.tui.views.form_view import NEXT_FIELD, FormView
 from sparkconsole.tui.views.serve import form as filling
 from sparkconsole.tui.views.serve import show
 from sparkconsole.tui.views.serve.start import newest_start, start_of
-from sparkconsole.tui.widgets.form import Form
 from sparkconsole.tui.widgets.log_view import LogView
 from sparkconsole.tui.widgets.styled_text import StyledText
 from sparkconsole.tui.work import Task
@@ -86,14 +85,7 @@ class ServeView(FormView):
         """Form with its commands, how the server is, its rates, its log."""
         with Vertical(id="serve-spec", classes="pane") as panel:
             panel.border_title = "model"
-            yield Form(
-                "serve",
-                filling.FIELDS,
-                labels=filling.LABELS,
-                hints=filling.HINTS,
-                choices={"model": tuple(PRESETS), **filling.CHOICES},
-                long=("model", "extra"),
-            )
+            yield filling.form()
             yield StyledText(id="serve-preview")
         yield StyledText(id="serve-status", classes="pane")
         with Horizontal(id="serve-rates"):
@@ -170,10 +162,6 @@ class ServeView(FormView):
             self._draw_rates()
             self._follow(task, now)
             self._ask_remedy(now)
-
-    def sample_logs(self) -> None:
-        """New lines of the log."""
-        self.query_one(LogView).sample()
 
     def _draw_preview(self) -> None:
         width = max(20, self.query_one("#serve-spec").size.width)
