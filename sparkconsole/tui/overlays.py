@@ -181,7 +181,7 @@ class Above(App[SparkError | None]):
 
     def show_error(self, error: SparkError) -> None:
         """What went wrong and what to do next, for a while on the screen and for good under the events."""
-        told = f"{error.cause} {error.hint}".strip()
-        self.store.tell(Event(self.clock.now(), "error", error.node or "console", told))
+        sentence = f"{error.cause} {error.hint}".strip()
+        self.store.tell(Event(self.clock.now(), "error", error.node or "console", sentence))
         text = printable(where_and_why(error) + (f"\n→ {error.hint}" if error.hint else ""))
         self.notify(text, severity="error", timeout=12, markup=False)

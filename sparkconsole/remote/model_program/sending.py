@@ -76,8 +76,8 @@ class Stream:
         try:
             answer: dict[str, Any] = json.loads(line)
         except ValueError:
-            said = repr(line.decode(errors="replace").strip()[:60])
-            raise ModelWrong("the receiver said what is no answer: " + said) from None
+            answered = repr(line.decode(errors="replace").strip()[:60])
+            raise ModelWrong("the receiver said what is no answer: " + answered) from None
         if "error" in answer:
             raise ModelWrong(answer["error"])
         return answer

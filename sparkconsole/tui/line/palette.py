@@ -59,13 +59,13 @@ def entries(console: Host) -> list[PaletteEntry]:
     """Every entry, as things stand."""
     shown = [v for v in load().values() if not (v.why_not_read_only and console.options.read_only)]
     of_nodes = [v for v in shown if _takes_a_node(v)]
-    said = [((*verb.words, node), verb.summary) for verb in of_nodes for node in console.store.nodes]
+    named = [((*verb.words, node), verb.summary) for verb in of_nodes for node in console.store.nodes]
     typed = [(word, summary(key)) for word, key in console.view.own_keys().items()]
     typed += [(f"theme {name}", "Use this theme.") for name in sorted(console.available_themes)]
     return [
         *(_verb(console, verb) for verb in shown),
-        *(PaletteEntry(" ".join(words), told, partial(console.say, words)) for words, told in said),
-        *(PaletteEntry(line, told, partial(console.command, line)) for line, told in typed),
+        *(PaletteEntry(" ".join(words), text, partial(console.say, words)) for words, help_line in named),
+        *(PaletteEntry(line, help_line, partial(console.command, line)) for line, help_line in typed),
     ]
 
 

@@ -207,10 +207,10 @@ class Prompt(Vertical):
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """A command that is not in the grammar stays in the line, with what was wrong above it."""
         event.stop()
-        said = "" if self.filtering else event.value
-        if said.strip() and (wrong := self.console.command(said)):
+        typed = "" if self.filtering else event.value
+        if typed.strip() and (wrong := self.console.command(typed)):
             self.note(wrong)
-            self._refused = said, event.time
+            self._refused = typed, event.time
         else:
             self.close()
 

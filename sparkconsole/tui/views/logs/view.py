@@ -263,8 +263,8 @@ class LogsView(View):
         """`enter`: the finding that was gone to, else the root cause in all that is shown."""
         nodes, view, chosen = self.console.store.nodes, self.log_view, self.log_view.chosen
         kernels = {name: state.look.facts.kernel for name, state in nodes.items() if state.look is not None}
-        said = ((chosen,), ()) if chosen else await asyncio.to_thread(explained, view.shown(), kernels)
-        self.console.show_answer(("why",), Answer({}, tuple(paragraphs(*said))))
+        findings = ((chosen,), ()) if chosen else await asyncio.to_thread(explained, view.shown(), kernels)
+        self.console.show_answer(("why",), Answer({}, tuple(paragraphs(*findings))))
 
     def _go(self, found: bool, otherwise: str) -> None:
         if not found:

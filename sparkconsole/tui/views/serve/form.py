@@ -88,8 +88,8 @@ def stage(store: Store, container: str) -> tuple[LaunchSpec, tuple[str, ...], di
     head = found.get(names[0])
     usual = LaunchSpec(container=container, backend=Backend.RAY if len(names) > 1 else Backend.SOLO)
     launch = (recalled(head.labels) if head else None) or usual
-    told = {name: c.labels.get(LABEL_ADDRESS) if c else None for name, c in found.items()}
-    addresses = {name: address or store.nodes[name].address for name, address in told.items()}
+    labels = {name: c.labels.get(LABEL_ADDRESS) if c else None for name, c in found.items()}
+    addresses = {name: address or store.nodes[name].address for name, address in labels.items()}
     return launch, names[:1] if launch.backend is Backend.SOLO else names, addresses
 
 
@@ -106,8 +106,8 @@ def _blank() -> dict[str, Any]:
 
 def presets() -> tuple[Offer, ...]:
     """The examples of the scripts this replaces."""
-    said = ((name, shlex.join(words("serve", values)[1:]), values) for name, values in PRESETS.items())
-    return tuple(Offer(name, detail, {**_blank(), **values}, "preset") for name, detail, values in said)
+    shown = ((name, shlex.join(words("serve", values)[1:]), values) for name, values in PRESETS.items())
+    return tuple(Offer(name, detail, {**_blank(), **values}, "preset") for name, detail, values in shown)
 
 
 def recent(runs: Iterable[Mapping[str, Any]], most: int = 12) -> tuple[Offer, ...]:
