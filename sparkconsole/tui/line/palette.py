@@ -39,14 +39,14 @@ class Palette(Provider):
         for entry in entries(self._console):
             if (score := matcher.match(entry.words)) > 0:
                 words = matcher.highlight(entry.words)
-                yield Hit(score, words, entry.run, text=entry.words, help=self._help_line(entry))
+                yield Hit(score, words, entry.run, text=entry.words, help=self._text(entry))
 
     async def discover(self) -> AsyncIterator[DiscoveryHit]:
         """Everything, before anything is typed."""
         for entry in entries(self._console):
-            yield DiscoveryHit(Content(entry.words), entry.run, text=entry.words, help=self._help_line(entry))
+            yield DiscoveryHit(Content(entry.words), entry.run, text=entry.words, help=self._text(entry))
 
-    def _help_line(self, entry: PaletteEntry) -> str:
+    def _text(self, entry: PaletteEntry) -> str:
         """In one line, so that many entries stand on the screen."""
         return fitted(entry.help, max(self.app.size.width - 8, 20)).rstrip()
 
@@ -64,8 +64,8 @@ def entries(console: Host) -> list[PaletteEntry]:
     typed += [(f"theme {name}", "Use this theme.") for name in sorted(console.available_themes)]
     return [
         *(_verb(console, verb) for verb in shown),
-        *(PaletteEntry(" ".join(words), text, partial(console.say, words)) for words, help_line in named),
-        *(PaletteEntry(line, help_line, partial(console.command, line)) for line, help_line in typed),
+        *(PaletteEntry(" ".join(words), text, partial(console.say, words)) for words, text in named),
+        *(PaletteEntry(line, text, partial(console.command, line)) for line, text in typed),
     ]
 
 
