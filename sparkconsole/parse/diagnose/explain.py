@@ -88,21 +88,10 @@ def explain_line(text: str) -> Diagnosis | None:
     return diagnose(framed(head)) if _speaks(head) else None
 
 
-@dataclass(frozen=True, slots=True)
-class Cause:
-    """What is wrong and what to do, for what was being done."""
-
-    id: str
-    text: str
-    remedy: str
-
-
-def cause_of(text: str, during: During) -> Cause | None:
+def cause_of(text: str, during: During) -> Diagnosis | None:
     """The first known cause in what a program said; None: nothing known, or only what follows from one."""
     root = first_error(one for line in text.splitlines() if (one := diagnose(framed(line), during)))
-    if root is None or root.kind is not LineKind.CAUSE:
-        return None
-    return Cause(root.id, root.text, root.remedy)
+    return root if root is not None and root.kind is LineKind.CAUSE else None
 
 
 def _speaks(text: str) -> bool:

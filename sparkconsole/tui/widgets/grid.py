@@ -32,10 +32,9 @@ class SheetTable(ScrollView, can_focus=True):
         color: $foreground;
     }
     SheetTable > .table--header { color: $muted; text-style: bold; }
-    SheetTable > .table--cursor { background: $row-hover; }
+    SheetTable > .table--cursor, SheetTable > .table--hover { background: $row-hover; }
     SheetTable:focus > .table--cursor { background: $row-cursor; text-style: bold; }
     SheetTable:nocolor:focus > .table--cursor, SheetTable:ansi:focus > .table--cursor { text-style: reverse; }
-    SheetTable > .table--hover { background: $row-hover; }
     SheetTable > .table--empty { color: $muted; }
     """
     BINDINGS: ClassVar = [

@@ -40,9 +40,8 @@ class LogView(ScrollView, can_focus=True):
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"log-view--{name}" for name in STYLES}
     DEFAULT_CSS = """
     LogView { height: 1fr; width: 1fr; overflow-y: scroll; overflow-x: auto; scrollbar-size: 0 1; }
-    LogView > .log-view--time { color: $text-muted; }
+    LogView > .log-view--time, LogView > .log-view--debug { color: $text-muted; }
     LogView > .log-view--node { color: $secondary; }
-    LogView > .log-view--debug { color: $text-muted; }
     LogView > .log-view--warning { color: $text-warning; }
     LogView > .log-view--error { color: $text-error; text-style: bold; }
     LogView > .log-view--match { text-style: reverse; }

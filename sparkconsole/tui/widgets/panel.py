@@ -42,14 +42,10 @@ class Panel(Widget):
         self._draw_head()
 
     def on_resize(self) -> None:
-        """Another width between title and note."""
+        """Another width between title and note; the edge between the two is of the frame's colour."""
         self._draw_head()
 
-    def on_focus(self) -> None:
-        """The edge between the two is of the frame's colour."""
-        self._draw_head()
-
-    on_blur = on_descendant_focus = on_descendant_blur = on_focus
+    on_focus = on_blur = on_descendant_focus = on_descendant_blur = on_resize
 
     def _draw_head(self) -> None:
         title, note = (one_line(t) for t in self._head)

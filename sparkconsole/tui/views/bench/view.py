@@ -62,14 +62,13 @@ class BenchView(FormView):
     BenchView.-running #bench-rate, BenchView.-rated.-tall #bench-rate { display: block; }
     BenchView.-spread #bench-spreads { display: block; }
     BenchView.-running #bench-spreads { display: none; }
-    BenchView.-running #bench-log { display: block; }
+    BenchView.-running #bench-log, BenchView.-tall #bench-log { display: block; }
     BenchView.-short.-running #bench-kept { display: none; }
     BenchView.-short.-running #bench-spec, BenchView.-short.-done #bench-spec { display: none; }
     BenchView.-short.-editing #bench-spec { display: block; }
     BenchView.-short.-editing #bench-rate, BenchView.-short.-editing #bench-spreads { display: none; }
     BenchView.-tall #bench-rate, BenchView.-tall #bench-spreads { height: 9; }
     BenchView.-tall #bench-command { margin-top: 1; max-height: 4; }
-    BenchView.-tall #bench-log { display: block; }
     """
 
     def __init__(self) -> None:

@@ -38,11 +38,9 @@ class DoctorView(View):
         Key("doctor.copy", "y", "copy report", "Copy the whole report as text."),
     )
     DEFAULT_CSS = """
-    DoctorView #checks { height: 1fr; }
+    DoctorView #checks, DoctorView.-tall #evidence, DoctorView #evidence StyledText { height: 1fr; }
     DoctorView #evidence { height: 6; }
     DoctorView.-tall #checks { height: 16; }
-    DoctorView.-tall #evidence { height: 1fr; }
-    DoctorView #evidence StyledText { height: 1fr; }
     """
 
     def __init__(self) -> None:

@@ -54,10 +54,8 @@ class ImagesView(FormView):
     ImagesView SheetTable { scrollbar-gutter: stable; }
     ImagesView #work { height: 11; }
     ImagesView.-tall #work { height: 50%; }
-    ImagesView #build { width: 3fr; }
-    ImagesView #copy { width: 2fr; }
-    ImagesView.-copying #copy { width: 3fr; }
-    ImagesView.-copying #build { width: 2fr; }
+    ImagesView #build, ImagesView.-copying #copy { width: 3fr; }
+    ImagesView #copy, ImagesView.-copying #build { width: 2fr; }
     ImagesView.-both #build, ImagesView.-both #copy { width: 1fr; }
     ImagesView.-narrow.-copying #build { Form { grid-size: 1; } FormLine.-long { column-span: 1; } }
     ImagesView .progress { display: none; height: auto; max-height: 6; }

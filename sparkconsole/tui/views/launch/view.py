@@ -66,19 +66,16 @@ class LaunchView(LaunchActions):
     LaunchView SheetTable { scrollbar-gutter: stable; }
     LaunchView #join-table { height: 4; max-height: 80%; }
     LaunchView .note { height: auto; max-height: 6; margin-top: 1; }
-    LaunchView.-short .note { margin-top: 0; }
     LaunchView .page Form { height: auto; max-height: 70%; grid-size: 2; margin-top: 1; }
-    LaunchView.-short .page Form { margin-top: 0; }
+    LaunchView.-short .note, LaunchView.-short .page Form { margin-top: 0; }
     LaunchView .page FormLine.-long { column-span: 2; }
-    LaunchView #review-plan { height: 3fr; }
-    LaunchView #review-checks { height: 2fr; }
+    LaunchView #review-plan, LaunchView #join { height: 3fr; }
+    LaunchView #review-checks, LaunchView #join-log { height: 2fr; }
     LaunchView .lines { height: auto; width: 100%; text-wrap: nowrap; text-overflow: ellipsis; }
     LaunchView #page-review VerticalScroll { scrollbar-size: 0 1; scrollbar-gutter: stable; }
     LaunchView Buttons { height: 1; padding: 0 1; }
     LaunchView Buttons Button { margin-right: 2; }
     LaunchView ProgressBoard { display: none; height: 1fr; }
-    LaunchView #join { height: 3fr; }
-    LaunchView #join-log { height: 2fr; }
     LaunchView.-boarding { #pages, Buttons, #launch-steps { display: none; } }
     LaunchView.-boarding ProgressBoard { display: block; }
     LaunchView.-at-nodes #page-nodes, LaunchView.-at-network #page-network { display: block; }

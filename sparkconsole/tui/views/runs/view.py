@@ -43,11 +43,10 @@ class RunsView(RunActions):
         *RUN_KEYS,
     )
     DEFAULT_CSS = """
-    RunsView #runs { height: 1fr; }
+    RunsView #runs, RunsView #run StyledText { height: 1fr; }
     RunsView #unreadable { height: auto; max-height: 3; padding: 0 1; color: $node-warn; display: none; }
     RunsView #run { height: 7; }
     RunsView.-tall #run { height: 12; }
-    RunsView #run StyledText { height: 1fr; }
     """
 
     def __init__(self) -> None:

@@ -21,22 +21,8 @@ from sparkconsole.tui.draw.charts import spark_text
 from sparkconsole.tui.draw.frame import hung
 
 Series = Sequence[float | None]
-WAY = (
-    StartPhase.CONTAINER,
-    StartPhase.ENGINE,
-    StartPhase.WEIGHTS,
-    StartPhase.COMPILE,
-    StartPhase.CACHE,
-    StartPhase.GRAPHS,
-    StartPhase.READY,
-)
+WAY = tuple(phase for phase in StartPhase if phase is not StartPhase.SERVER)
 """What is shown of a start; that the API server starts is the beginning of being ready."""
-MARKS = {
-    "done": ("✔", "$node-up"),
-    "now": ("▶", "$node-warn"),
-    "failed": ("✖", "$node-lost"),
-    "": ("○", "$muted"),
-}
 SHORT = {StartPhase.CONTAINER: "cntr", StartPhase.COMPILE: "comp", StartPhase.CACHE: "KV"}
 """Where there is no room for the whole word."""
 
@@ -72,16 +58,10 @@ def serve_status(
 
 def _stored(server: ServerState, since: float | None, remedy: str) -> ServeStatus:
     wrong = server.phase in (ServerPhase.FAILED, ServerPhase.WEDGED, ServerPhase.UNKNOWN)
-    return ServeStatus(
-        server.phase,
-        server.model,
-        server.stage,
-        server.percent,
-        "" if wrong else server.detail,
-        cause=server.detail if wrong else "",
-        remedy=(server.look_at or remedy) if wrong else "",
-        elapsed_s=since,
-    )
+    seen = ServeStatus(server.phase, server.model, server.stage, server.percent, elapsed_s=since)
+    if wrong:
+        return replace(seen, cause=server.detail, remedy=server.look_at or remedy)
+    return replace(seen, detail=server.detail)
 
 
 def _furthest(server: ServerState, start: ServeStatus) -> ServeStatus:
@@ -113,8 +93,7 @@ def way_text(now: ServeStatus, width: int) -> Text:
 def _way(now: ServeStatus, short: Mapping[StartPhase, str], gap: int) -> Text:
     here, text = _here(now), Text(no_wrap=True, end="")
     for number, phase in enumerate(WAY):
-        mark, style = MARKS[_mark(now, number, here)]
-        text.append(mark, style)
+        text.append(*_mark(now, number, here))
         text.append(f" {short.get(phase, phase.value)}", "bold" if number == here else "")
         if number == here and now.percent is not None:
             text.append(f" {now.percent:.0f}%", "bold")
@@ -128,12 +107,12 @@ def _here(now: ServeStatus) -> int:
     return max(place(now.stage), 0) if now.phase is ServerPhase.LOADING or now.stage else -1
 
 
-def _mark(now: ServeStatus, number: int, here: int) -> str:
+def _mark(now: ServeStatus, number: int, here: int) -> tuple[str, str]:
     if number < here:
-        return "done"
+        return "✔", "$node-up"
     if number > here or here < 0:
-        return ""
-    return "now" if now.phase is ServerPhase.LOADING else "failed"
+        return "○", "$muted"
+    return ("▶", "$node-warn") if now.phase is ServerPhase.LOADING else ("✖", "$node-lost")
 
 
 TITLES = {
