@@ -139,12 +139,10 @@ class Console(Above):
         try:
             async with open_session(self.options, time=self._time) as session:
                 self._take(session)
+                fleet, cluster = session.fleet, session.cluster
+                own = OwnActions(session.journal, fleet.clock)
                 async with Watch(
-                    session.fleet,
-                    self.store,
-                    container=session.cluster.container,
-                    image=session.cluster.image,
-                    own_actions=OwnActions(session.journal, session.fleet.clock),
+                    fleet, self.store, container=cluster.container, image=cluster.image, own_actions=own
                 ) as self.watching:
                     self.opened.set()
                     await self._leaving.wait()

@@ -215,7 +215,7 @@ class _LogReader:
         moved = move(line.text) if quiet else None
         if quiet:
             self._recovered(line.text)
-        if self._stall.feed(line, moved, quiet=quiet):
+        if self._stall.feed(line, moved, quiet=quiet) and moved is not None:
             self._went_on(moved)
         if moved is not None:
             self._stage = "" if moved.alive else moved.stage
@@ -224,10 +224,8 @@ class _LogReader:
         elif moved is not None:
             self._alive = self._alive or moved.alive
 
-    def _went_on(self, moved: Move | None) -> None:
+    def _went_on(self, moved: Move) -> None:
         """What was only muttered about, and did not stop anything, weighs no more than that."""
-        if moved is None:
-            return
         for key, one in tuple(self._found.items()):
             if one.kind is not LineKind.UNKNOWN or (one.severity is Weight.INFO and not moved.alive):
                 continue

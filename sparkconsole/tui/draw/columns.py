@@ -12,14 +12,12 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from rich.cells import cell_len
-from rich.text import Text
 
 from sparkconsole.model.text.printable import printable
 from sparkconsole.model.text.units import UNKNOWN
 from sparkconsole.tui.draw.bars import fitted
-from sparkconsole.tui.draw.frame import filled
+from sparkconsole.tui.draw.frame import Cell, filled
 
-Cell = Text | str
 Stamp = tuple[Any, ...]
 _LOOSE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 """What moves the cursor, turns the line round, or cannot be written at all."""

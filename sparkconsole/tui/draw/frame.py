@@ -13,6 +13,7 @@ from rich.text import Span, Text
 from sparkconsole.errors import SparkError, Stopped
 from sparkconsole.model.text.printable import printable
 
+Cell = Text | str
 LIGHT = "╭─╮│╰╯"
 HEAVY = "┏━┓┃┗┛"
 """The frame that the cursor is on; it needs no colour to be seen."""
@@ -34,15 +35,15 @@ def styled(text: str, style: str = "") -> Text:
     return Text(plain(text), style, no_wrap=True, end="")
 
 
-def joined(parts: Iterable[Text | str], gap: str = "  ") -> Text:
+def joined(parts: Iterable[Cell], gap: str = "  ") -> Text:
     """Those that are not empty, in one line."""
     kept = [p if isinstance(p, Text) else Text(p) for p in parts if p]
     return Text(gap, no_wrap=True, end="").join(kept)
 
 
-def fitting(parts: Sequence[Text | str], width: int, gap: str = "  ") -> Text:
+def fitting(parts: Sequence[Cell], width: int, gap: str = "  ") -> Text:
     """As many of the parts, from the first on, as stand in `width` cells; the first stays in any case."""
-    kept: list[Text | str] = []
+    kept: list[Cell] = []
     for part in parts:
         if part and kept and joined([*kept, part], gap).cell_len > width:
             continue
@@ -65,13 +66,7 @@ def filled(text: Text, width: int, align: str = "left") -> Text:
 
 
 def framed(
-    lines: Sequence[Text],
-    width: int,
-    height: int,
-    *,
-    title: Text | str = "",
-    right: Text | str = "",
-    heavy: bool = False,
+    lines: Sequence[Text], width: int, height: int, *, title: Cell = "", right: Cell = "", heavy: bool = False
 ) -> list[Text]:
     """`height` lines of `width` cells: the frame, a title on the left, one on the right."""
     style = "$frame-focus" if heavy else "$frame"

@@ -36,23 +36,19 @@ class Palette(Provider):
     async def search(self, query: str) -> Hits:
         """The entries that match, the best first."""
         matcher = self.matcher(query)
-        for entry in entries(self._console):
+        for entry in entries(cast("Host", self.app)):
             if (score := matcher.match(entry.words)) > 0:
                 words = matcher.highlight(entry.words)
                 yield Hit(score, words, entry.run, text=entry.words, help=self._text(entry))
 
     async def discover(self) -> AsyncIterator[DiscoveryHit]:
         """Everything, before anything is typed."""
-        for entry in entries(self._console):
+        for entry in entries(cast("Host", self.app)):
             yield DiscoveryHit(Content(entry.words), entry.run, text=entry.words, help=self._text(entry))
 
     def _text(self, entry: PaletteEntry) -> str:
         """In one line, so that many entries stand on the screen."""
         return fitted(entry.help, max(self.app.size.width - 8, 20)).rstrip()
-
-    @property
-    def _console(self) -> Host:
-        return cast("Host", self.app)
 
 
 def entries(console: Host) -> list[PaletteEntry]:

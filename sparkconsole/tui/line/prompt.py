@@ -108,12 +108,9 @@ class Prompt(Vertical):
     def compose(self) -> ComposeResult:
         """A line for what was wrong, and the input."""
         yield Static("", id="prompt-note", markup=False)
+        suggester = CommandSuggester(self)
         yield CommandInput(
-            disabled=True,
-            id="prompt-input",
-            suggester=CommandSuggester(self),
-            select_on_focus=False,
-            compact=True,
+            disabled=True, id="prompt-input", suggester=suggester, select_on_focus=False, compact=True
         )
 
     def open(self, *, filtering: bool, text: str = "") -> None:

@@ -18,7 +18,8 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from sparkconsole.tui.draw.columns import GAP, Cell, Column, RowSheet, TableRow, laid, one_line
+from sparkconsole.tui.draw.columns import GAP, Column, RowSheet, TableRow, laid, one_line
+from sparkconsole.tui.draw.frame import Cell
 from sparkconsole.tui.widgets.styled_text import strip
 
 
@@ -71,7 +72,7 @@ class SheetTable(ScrollView, can_focus=True):
         empty: str = "nothing here",
         marking: bool = False,
         header: bool = True,
-        id: str | None = None,  # noqa: A002 - Textual's own name
+        id: str | None = None,
     ) -> None:
         super().__init__(id=id)
         self.empty, self.marking = empty, marking

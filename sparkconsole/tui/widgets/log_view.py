@@ -56,13 +56,7 @@ class LogView(ScrollView, can_focus=True):
     class Moved(Message):
         """The reader scrolled, so that following may have begun or ended."""
 
-    def __init__(
-        self,
-        ring: LineRing[LogLine],
-        *,
-        id: str | None = None,  # noqa: A002 - Textual's own name
-        classes: str | None = None,
-    ) -> None:
+    def __init__(self, ring: LineRing[LogLine], *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
         self.ring, self.names = ring, {}
         self.marks: dict[int, str] = {}

@@ -6,7 +6,8 @@ from rich.cells import cell_len
 from rich.text import Text
 from textual.widget import Widget
 
-from sparkconsole.tui.draw.columns import Cell, laid, one_line, plain
+from sparkconsole.tui.draw.columns import laid, one_line, plain
+from sparkconsole.tui.draw.frame import Cell
 from sparkconsole.tui.widgets.styled_text import content
 
 EDGE = "─"
@@ -25,13 +26,7 @@ class Panel(Widget):
     Panel:focus, Panel:focus-within { border: round $frame-focus; }
     """
 
-    def __init__(
-        self,
-        *children: Widget,
-        title: Cell = "",
-        note: Cell = "",
-        id: str | None = None,  # noqa: A002 - Textual's own name
-    ) -> None:
+    def __init__(self, *children: Widget, title: Cell = "", note: Cell = "", id: str | None = None) -> None:
         super().__init__(*children, id=id)
         self._head: tuple[Cell, Cell] = (title, note)
         self._drawn: tuple[object, ...] = ()

@@ -345,8 +345,7 @@ class ImagesView(FormView):
         if self.is_idle("runs.stop"):
             return
         task = self._under_way()[-1]
-        run = task.session.run if task.session else None
-        if run is not None and run.jobs:
-            self.say(("runs", "stop", run.id))
+        if task.run is not None and task.run.jobs:
+            self.say(("runs", "stop", task.run_id))
         elif self.console.work is not None:
             self.console.work.cancel(task)

@@ -109,7 +109,7 @@ class LaunchView(LaunchActions):
     def on_mount(self) -> None:
         """The first page."""
         super().on_mount()
-        self.go_to(self.page)
+        self.action_page(self.page)
 
     @property
     def container(self) -> str:
@@ -232,17 +232,13 @@ class LaunchView(LaunchActions):
 
     # --- going through the pages
 
-    def go_to(self, page: str) -> None:
-        """Shows that page."""
+    def action_page(self, page: str) -> None:
+        """Shows that page; so does a click on its name."""
         self.page = page
         for name in show.PAGES:
             self.set_class(name == page, f"-at-{name}")
         self.set_focus(None)
         self.sample()
-
-    def action_page(self, page: str) -> None:
-        """A click on its name."""
-        self.go_to(page)
 
     def idle(self, key_id: str) -> str:
         """The first page has none before it, the last none behind it; a board has none."""
@@ -262,12 +258,12 @@ class LaunchView(LaunchActions):
     def action_page_next(self) -> None:
         """`]`"""
         if not self.is_idle("page.next"):
-            self.go_to(show.PAGES[show.PAGES.index(self.page) + 1])
+            self.action_page(show.PAGES[show.PAGES.index(self.page) + 1])
 
     def action_page_previous(self) -> None:
         """`backspace`"""
         if not self.is_idle("page.previous"):
-            self.go_to(show.PAGES[show.PAGES.index(self.page) - 1])
+            self.action_page(show.PAGES[show.PAGES.index(self.page) - 1])
 
     def action_launch_form(self) -> None:
         """`e`"""

@@ -179,22 +179,16 @@ def heading(line: RunLine, now: datetime) -> tuple[Text, str]:
 
 def plan_of(run: Run) -> Plan:
     """The plan that the journal keeps, to be looked at."""
-    steps = tuple(
-        Step(
-            str(s.get("id", n)),
-            str(s.get("node", "")),
-            str(s.get("sentence", "")),
-            tuple(map(str, s.get("argv", ()))),
-            undo=tuple(map(str, s.get("undo") or ())),
-            stdin=s.get("stdin"),
-            folder=str(s.get("folder") or ""),
-        )
-        for n, s in enumerate(run.plan.get("steps", ()))
-        if isinstance(s, Mapping)
-    )
+    steps = []
+    for number, kept in enumerate(run.plan.get("steps", ())):
+        if isinstance(kept, Mapping):
+            name, stdin = str(kept.get("id", number)), kept.get("stdin")
+            node, sentence, folder = (str(kept.get(key) or "") for key in ("node", "sentence", "folder"))
+            argv, undo = (tuple(map(str, kept.get(key) or ())) for key in ("argv", "undo"))
+            steps.append(Step(name, node, sentence, argv, undo=undo, stdin=stdin, folder=folder))
     notes, kept = tuple(map(str, run.plan.get("notes", ()))), run.plan.get("table")
     table = Sheet.of(kept.get("columns", ()), kept.get("rows", ())) if isinstance(kept, Mapping) else None
-    return Plan(str(run.plan.get("title", "")), steps, notes=notes, table=table)
+    return Plan(str(run.plan.get("title", "")), tuple(steps), notes=notes, table=table)
 
 
 def marks_of(plan: Plan, output: Iterable[str]) -> dict[str, str]:

@@ -207,11 +207,9 @@ class ServeView(FormView):
 
     def _follow(self, task: Task | None, now: show.ServeStatus) -> None:
         """While a start of this console runs, what it says; else the server's own log, whoever started it."""
-        if task is not None and (task.running or now.phase is ServerPhase.FAILED):
-            wanted: object = task
-        else:
-            unknown = now.phase is ServerPhase.UNKNOWN
-            wanted = (now.phase in SERVING, unknown, now.model, task)
+        serving, unknown = now.phase in SERVING, now.phase is ServerPhase.UNKNOWN
+        ours = task is not None and (task.running or now.phase is ServerPhase.FAILED)
+        wanted = task if ours else (serving, unknown, now.model, task)
         if wanted == self._logged:
             return
         self._logged = wanted
@@ -220,7 +218,7 @@ class ServeView(FormView):
         if isinstance(wanted, Task):
             log.show_ring(wanted.output)
             log.border_title = "log of this start"
-        elif now.phase in SERVING:
+        elif serving:
             session = self.console.session
             sources = server_sources(session, session.fleet.names) if session else []
             if session and sources:
@@ -228,7 +226,7 @@ class ServeView(FormView):
             else:
                 log.show_ring(LineRing())
             log.border_title = "log of the server" if log.feed else BY_HAND
-        elif now.phase is ServerPhase.UNKNOWN:
+        elif unknown:
             log.border_title = "log · server state unknown"
         elif task is None:
             log.border_title = "log · no server is running"
