@@ -109,12 +109,10 @@ class Confirm(Question):
 
     def action_go(self) -> None:
         """`^j` agrees; to a costly plan only behind its word."""
-        if self._dry_run:
-            return
         if self.costly and self.query_one("#word", Input).value.strip() != self.plan.word:
             self.notify(f"type {self.plan.word} first; esc cancels", severity="warning", markup=False)
-            return
-        self.dismiss(True)
+        elif not self._dry_run:
+            self.dismiss(True)
 
     def action_help(self) -> None:
         """`?`"""

@@ -168,8 +168,8 @@ def kind_of(task: Task) -> JobKind | None:
     kind = verbs.get(" ".join(task.words[:2]))
     if kind is JobKind.BUILD and "--no-build" in task.words:
         return JobKind.COPY
-    if task.words[:2] == ("runs", "attach") and task.session and task.session.run:
-        kinds = [job.kind for job in task.session.run.jobs]
+    if task.words[:2] == ("runs", "attach") and task.run:
+        kinds = [job.kind for job in task.run.jobs]
         return next((k for k in verbs.values() if k in kinds), None)
     return kind
 

@@ -166,7 +166,7 @@ REMEDIES = {
 
 
 def ready_lines(
-    server: ServerState, generated: Series, prompted: Series, address: str, width: int
+    server: ServerState, width: int, *, generated: Series = (), prompted: Series = (), address: str = ""
 ) -> list[Text]:
     """Model, load, rates with their course, and where it answers."""
     return [

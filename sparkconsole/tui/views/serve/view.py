@@ -189,7 +189,9 @@ class ServeView(FormView):
         width = max(20, pane.size.width or self.size.width - 4)
         store = self.console.store
         if now.phase is ServerPhase.READY:
-            lines = show.ready_lines(store.server, store.generated, store.prompted, self.address, width)
+            lines = show.ready_lines(
+                store.server, width, generated=store.generated, prompted=store.prompted, address=self.address
+            )
         elif now.phase is ServerPhase.LOADING:
             lines = show.loading_lines(now, width)
         elif now.phase is ServerPhase.NONE:
