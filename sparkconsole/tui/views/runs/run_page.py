@@ -14,8 +14,7 @@ from textual.containers import VerticalScroll
 from sparkconsole.errors import SparkError
 from sparkconsole.fleet.journal_list import RunList
 from sparkconsole.fleet.logs.ring import LineRing
-from sparkconsole.model.logs.diagnosis import Diagnosis, LineKind
-from sparkconsole.model.logs.diagnosis import paragraphs as say
+from sparkconsole.model.logs.diagnosis import Diagnosis, LineKind, paragraphs
 from sparkconsole.model.logs.line import log_line
 from sparkconsole.model.text.printable import printable
 from sparkconsole.model.work.job import Run, RunState
@@ -111,11 +110,10 @@ class RunView(RunActions):
         Key("run.output", "o", "output", "Give the output the room, or the plan.", shown=False),
     )
     DEFAULT_CSS = """
-    RunView #plan { height: 1fr; }
     RunView #plan VerticalScroll { height: 1fr; scrollbar-size: 0 1; }
     RunView #output { height: 1fr; padding: 0; }
     RunView.-short #output { height: 8; }
-    RunView.-output #output { height: 1fr; }
+    RunView #plan, RunView.-output #output { height: 1fr; }
     RunView.-output #plan { height: 5; }
     RunView StyledText { height: auto; }
     """
@@ -192,7 +190,7 @@ class RunView(RunActions):
         parts = task.answer.parts if task and task.answer else ()
         outcome = run.outcome if run else {}
         width = max(20, panel.size.width - 2)
-        why = tuple(say(self._found)) if line.state is RunState.FAILED and self._found else ()
+        why = tuple(paragraphs(self._found)) if line.state is RunState.FAILED and self._found else ()
         pane.show(show.page(line, plan, marks, outcome, parts, why, width, whole=self._whole))
         self.query_one("#output", Panel).head("output", "" if len(self._ring) else "nothing was printed")
 

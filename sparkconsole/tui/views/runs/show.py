@@ -19,7 +19,7 @@ from sparkconsole.model.work.run_difference import leaves
 from sparkconsole.model.work.run_line import RunLine, gist
 from sparkconsole.tui.draw.bars import number_heads
 from sparkconsole.tui.draw.columns import Column, TableRow
-from sparkconsole.tui.draw.frame import folded, hung, plain, where_and_why
+from sparkconsole.tui.draw.frame import folded, plain, where_and_why
 from sparkconsole.tui.draw.plan import plan_text
 from sparkconsole.tui.draw.sheet import sheet_lines
 from sparkconsole.tui.line.complete import verb_of
@@ -153,21 +153,26 @@ def merged(kept: Iterable[RunLine], tasks: Sequence[Task], now: datetime) -> tup
 
 def brief(line: RunLine, width: int) -> list[Text]:
     """What was said, what went wrong, what to do."""
-    lines = hung(": ", "$muted", plain(verb_line(line.words)), width, "$muted bold")
+    lines = _hung(": ", "$muted", plain(verb_line(line.words)), width, "bold")
     if line.cause:
-        lines += hung("✖ ", "$node-lost", line.cause, width, "$node-lost")
+        lines += _hung("✖ ", "$node-lost", line.cause, width)
     if line.hint:
-        lines += hung("→ ", "$muted", line.hint, width, "$muted bold")
+        lines += _hung("→ ", "$muted", line.hint, width, "bold")
     if line.state is RunState.UNKNOWN:
         gone = "a node could not be asked" if line.exit_code is not None else "its console is gone"
         text = gone + (f"; a follows its {line.jobs} job(s) to the end" if line.jobs else "")
-        lines += hung("? ", "$node-warn", text, width, "$node-warn")
+        lines += _hung("? ", "$node-warn", text, width)
     if line.state is RunState.DONE:
-        lines += hung("✔ ", "$node-up", line.gist or "done", width, "$node-up")
+        lines += _hung("✔ ", "$node-up", line.gist or "done", width)
     nodes = f"{len(line.nodes)} nodes: {', '.join(map(plain, line.nodes[:6]))}" if len(line.nodes) > 1 else ""
     steps = f"{line.steps} steps" if line.steps > 1 else ""
     about = filter(None, (nodes, steps, line.cluster and f"cluster {line.cluster}"))
-    return [*lines, *hung("  ", "", " · ".join(about), width, "$muted")]
+    return [*lines, *_hung("  ", "", " · ".join(about), width, "$muted")]
+
+
+def _hung(sign: str, sign_style: str, text: str, width: int, style: str = "") -> list[Text]:
+    parts = enumerate(folded(text, max(width - 2, 10)))
+    return [Text("  " if at else sign, sign_style).append(part, style) for at, part in parts]
 
 
 def heading(line: RunLine, now: datetime) -> tuple[Text, str]:
