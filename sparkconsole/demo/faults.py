@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from types import MappingProxyType
 
 from sparkconsole.demo.spark import servers
 from sparkconsole.demo.spark.engine import with_other_layers
@@ -11,30 +10,28 @@ from sparkconsole.demo.spark.machine import Machine
 from sparkconsole.errors import WrongUsage
 from sparkconsole.model.text.alike import suggestion
 
-KINDS: Mapping[str, str] = MappingProxyType(
-    {
-        "lost": "a power cut: the connection breaks and nobody answers",
-        "cut": "the cable it is managed over is out: nobody reaches it, and all that runs on it goes on",
-        "link-down": "the cable of the fast link is out of its first half",
-        "flap": "that link comes and goes every five seconds",
-        "mtu": "its fast interface has an MTU of 1500",
-        "oom": "the kernel kills the container for its memory",
-        "ray-dead": "the Ray node in the container ends",
-        "hot": "it gets hot, and the GPU is held back",
-        "disk-full": "hardly any space is left",
-        "gpu-gone": "the GPU has fallen off the bus",
-        "gpu-silent": "the GPU's driver answers nobody",
-        "docker-silent": "its Docker engine answers nobody; the containers run on",
-        "garbage": "its tools print rubbish",
-        "slow": "every answer takes seconds",
-        "key": "its host key is another, unknown one",
-        "image-differs": "its image has the same name and other layers",
-        "hang": "its rank of the served model stands still: no token comes, /health stays 200",
-        "engine-dead": "the served model's rank ends: its log says so, /health stays 200",
-        "freeze": "the machine stands still: its connections stand, and nothing comes",
-        "memory": "the served model wants ever more memory here, until the machine freezes",
-    }
-)
+KINDS: Mapping[str, str] = {
+    "lost": "a power cut: the connection breaks and nobody answers",
+    "cut": "the cable it is managed over is out: nobody reaches it, and all that runs on it goes on",
+    "link-down": "the cable of the fast link is out of its first half",
+    "flap": "that link comes and goes every five seconds",
+    "mtu": "its fast interface has an MTU of 1500",
+    "oom": "the kernel kills the container for its memory",
+    "ray-dead": "the Ray node in the container ends",
+    "hot": "it gets hot, and the GPU is held back",
+    "disk-full": "hardly any space is left",
+    "gpu-gone": "the GPU has fallen off the bus",
+    "gpu-silent": "the GPU's driver answers nobody",
+    "docker-silent": "its Docker engine answers nobody; the containers run on",
+    "garbage": "its tools print rubbish",
+    "slow": "every answer takes seconds",
+    "key": "its host key is another, unknown one",
+    "image-differs": "its image has the same name and other layers",
+    "hang": "its rank of the served model stands still: no token comes, /health stays 200",
+    "engine-dead": "the served model's rank ends: its log says so, /health stays 200",
+    "freeze": "the machine stands still: its connections stand, and nothing comes",
+    "memory": "the served model wants ever more memory here, until the machine freezes",
+}
 
 
 def known(kind: str) -> str:
@@ -101,27 +98,23 @@ def _differ(machine: Machine) -> None:
         machine.images[tag] = {**with_other_layers(image), "RepoTags": [tag]}
 
 
-_AT_ONCE: Mapping[str, Callable[[Machine], object]] = MappingProxyType(
-    {
-        "lost": Machine.fall_silent,
-        "cut": _drop,
-        "oom": _out_of_memory,
-        "ray-dead": _ray_ends,
-        "hot": lambda machine: machine.busy("hot"),
-        "key": _drop,
-        "image-differs": _differ,
-        "hang": servers.stand_still,
-        "freeze": servers.stand_still,
-        "engine-dead": servers.engine_dies,
-    }
-)
-_KERNEL_LINES: Mapping[str, str] = MappingProxyType(
-    {
-        "link-down": "mlx5_core 0000:01:00.1 enp1s0f1np1: Link down",
-        "flap": "mlx5_core 0000:01:00.1 enp1s0f1np1: Link down",
-        "gpu-gone": "NVRM: Xid (PCI:000f:01:00): 79, GPU has fallen off the bus.",
-        "oom": "Out of memory: Killed process 4242 (VLLM::Worker_TP) total-vm:131072000kB",
-        "hot": "thermal thermal_zone0: critical trip point is near (94 C)",
-        "disk-full": "EXT4-fs warning (device nvme0n1p2): ext4_dx_add_entry: no space left on device",
-    }
-)
+_AT_ONCE: Mapping[str, Callable[[Machine], object]] = {
+    "lost": Machine.fall_silent,
+    "cut": _drop,
+    "oom": _out_of_memory,
+    "ray-dead": _ray_ends,
+    "hot": lambda machine: machine.busy("hot"),
+    "key": _drop,
+    "image-differs": _differ,
+    "hang": servers.stand_still,
+    "freeze": servers.stand_still,
+    "engine-dead": servers.engine_dies,
+}
+_KERNEL_LINES: Mapping[str, str] = {
+    "link-down": "mlx5_core 0000:01:00.1 enp1s0f1np1: Link down",
+    "flap": "mlx5_core 0000:01:00.1 enp1s0f1np1: Link down",
+    "gpu-gone": "NVRM: Xid (PCI:000f:01:00): 79, GPU has fallen off the bus.",
+    "oom": "Out of memory: Killed process 4242 (VLLM::Worker_TP) total-vm:131072000kB",
+    "hot": "thermal thermal_zone0: critical trip point is near (94 C)",
+    "disk-full": "EXT4-fs warning (device nvme0n1p2): ext4_dx_add_entry: no space left on device",
+}

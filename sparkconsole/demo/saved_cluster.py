@@ -74,10 +74,9 @@ async def _locked(folder: Path) -> AsyncIterator[None]:
         while not taken(file):
             if time.monotonic() >= until:
                 holder = os.pread(file, 20, 0).decode("ascii", "replace").strip() or "unknown"
-                raise Refused(
-                    f"the pretend cluster {folder.name} is in use by another sparkconsole (process {holder})",
-                    hint="leave that one, or take another name: --demo=NAME",
-                )
+                who = f"another sparkconsole (process {holder})"
+                hint = "leave that one, or take another name: --demo=NAME"
+                raise Refused(f"the pretend cluster {folder.name} is in use by {who}", hint=hint)
             await asyncio.sleep(_LOOK_S)
         os.ftruncate(file, 0)
         os.pwrite(file, str(os.getpid()).encode(), 0)
@@ -133,10 +132,8 @@ def _read(path: Path, count: int | None, clock: DemoClock) -> Kept:
         return _anew(path, "it is damaged", count, clock)
     if count not in (None, len(machines)):
         name = path.parent.name
-        raise WrongUsage(
-            f"the pretend cluster {name} has {len(machines)} machines, not {count}",
-            hint=f"--demo={name}, or another name for another size",
-        )
+        hint = f"--demo={name}, or another name for another size"
+        raise WrongUsage(f"the pretend cluster {name} has {len(machines)} machines, not {count}", hint=hint)
     return Kept(pretend(len(machines), clock=clock, machines=machines))
 
 

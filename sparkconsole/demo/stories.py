@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -115,23 +116,18 @@ def layers_story(layers: Sequence[int]) -> Story:
     """A copy of the last so many layers, as the program of both ends tells it."""
     total, count = sum(layers), len(LAYER_BYTES)
     lasts, lines = copying_s(total), list[tuple[float, str]]()
+    begins = [sum(layers[:place]) for place in range(len(layers))]
     for step in range(1, int(lasts / COPY_STEP_S) + 1 if layers else 1):
         sent, at = int(total * step * COPY_STEP_S / lasts), step * COPY_STEP_S
-        place, below = _layer_at(layers, sent)
+        place = max(bisect_left(begins, sent) - 1, 0)
         values = {"layer": count - len(layers) + place + 1, "of": count, "size": layers[place]}
-        values |= {"done": min(sent - below, layers[place]), "sent": sent, "total": total}
+        values |= {"done": min(sent - begins[place], layers[place]), "sent": sent, "total": total}
         lines.append((at, json.dumps({**values, "phase": "receiving", "seconds": at})))
     size = layers[-1] if layers else 0
     done = {"layer": count, "of": count, "phase": "registering", "size": size, "done": size, "sent": total}
     done |= {"total": total, "seconds": lasts}
     ends = ((lasts, json.dumps(done)), (lasts + LOAD_S, json.dumps({"end": True, "sent": total})))
     return Story((*lines, *ends), lasts + LOAD_S)
-
-
-def _layer_at(layers: Sequence[int], sent: int) -> tuple[int, int]:
-    """The layer that is on its way, and the bytes of those before it."""
-    below = [sum(layers[:place]) for place in range(len(layers))]
-    return next((place, b) for place, b in reversed(list(enumerate(below))) if b < sent or not place)
 
 
 def model_story(total: int) -> Story:
@@ -231,10 +227,8 @@ def _spread_out(latencies: Mapping[str, float], kind: str, count: int = 100) -> 
     """Pretend requests with the recording's median and 99th percentile, most of them near the median."""
     median, high = latencies[f"median_{kind}"], latencies[f"p99_{kind}"]
     shares = [i / (count - 1) * 2 - 1 for i in range(count)]
-    return [
-        round(median + (high - median) * (s**3 * 0.8 + s * 0.2 if s > 0 else (s**3 + s) / 6), 2)
-        for s in shares
-    ]
+    ways = (s**3 * 0.8 + s * 0.2 if s > 0 else (s**3 + s) / 6 for s in shares)
+    return [round(median + (high - median) * way, 2) for way in ways]
 
 
 def _result(report: Sequence[str], argv: Sequence[str]) -> str:

@@ -27,7 +27,7 @@ from sparkconsole.fleet.store import Event, Store
 from sparkconsole.model.cluster import Cluster
 from sparkconsole.model.text.alike import did_you_mean, suggestion
 from sparkconsole.model.text.printable import printable
-from sparkconsole.tui.keyboard.keys import GLOBAL, VIEWS, Key, keymap_of
+from sparkconsole.tui.keyboard.keys import GLOBAL, VIEWS, Key, keymap_of, written
 from sparkconsole.tui.keystrokes import Keystrokes, keep_every_escape
 from sparkconsole.tui.line.history import keep_in_history, load_history, remembered
 from sparkconsole.tui.overlays import SAYING, Above, PendingRequest
@@ -107,7 +107,10 @@ class Console(Above):
         if not self.is_headless:
             leave_on_signals(lambda code: self.exit(return_code=code))
         self._choose_theme()
-        self._take_keymap()
+        if self.settings.keys:
+            keymap, wrong = keymap_of(self.settings.keys, contexts())
+            self.set_keymap(keymap)
+            self._complain(wrong)
         self.call_after_refresh(self._begin)
         if not self._still:
             self.set_interval(SAMPLE_S, self._sample)
@@ -136,12 +139,10 @@ class Console(Above):
         try:
             async with open_session(self.options, time=self._time) as session:
                 self._take(session)
+                fleet, cluster = session.fleet, session.cluster
+                own = OwnActions(session.journal, fleet.clock)
                 async with Watch(
-                    session.fleet,
-                    self.store,
-                    container=session.cluster.container,
-                    image=session.cluster.image,
-                    own_actions=OwnActions(session.journal, session.fleet.clock),
+                    fleet, self.store, container=cluster.container, image=cluster.image, own_actions=own
                 ) as self.watching:
                     self.opened.set()
                     await self._leaving.wait()
@@ -205,13 +206,6 @@ class Console(Above):
         self.theme = wanted
         self._complain(wrong)
 
-    def _take_keymap(self) -> None:
-        if not self.settings.keys:
-            return
-        keymap, wrong = keymap_of(self.settings.keys, contexts())
-        self.set_keymap(keymap)
-        self._complain(wrong)
-
     def _complain(self, sentences: Iterable[str]) -> None:
         """What a file of the person's says wrongly is said once and kept under the events."""
         for sentence in sentences:
@@ -227,7 +221,7 @@ class Console(Above):
     def written(self, key: Key) -> str:
         """How the key is written that does this now, the user's keymap included."""
         found = [b for b in self.view._bindings.key_to_bindings.items() if any(x.id == key.id for x in b[1])]
-        return key.display or ", ".join(name for name, _ in found) or key.keys
+        return key.display or ", ".join(written(name) for name, _ in found) or key.written
 
     def command(self, line: str) -> str:
         """Does what a `:` line says; a sentence when it is not in the grammar, and then nothing is done."""

@@ -72,7 +72,7 @@ def title_text(view: ShownView, width: int) -> Text:
     left.append(f" · {printable(cluster)}{view.crumb()}")
     right = printable(" · ".join((*_counts(console.store), f"{console.local_time():%H:%M}")))
     room = max(width - cell_len(left.plain) - 2, 0)
-    text = Text(printable("".join(_work(console))))
+    text = Text(printable(_work(console)))
     text.truncate(max(room - cell_len(right) - len(" · "), 0), overflow="ellipsis")
     text.append(" · " if text.plain else "").append(right)
     text.truncate(room, overflow="ellipsis")
@@ -80,15 +80,15 @@ def title_text(view: ShownView, width: int) -> Text:
     return left.append_text(text)
 
 
-def _work(console: Host) -> tuple[str, ...]:
-    """One line of progress of the newest work under way."""
+def _work(console: Host) -> str:
+    """One line of progress of the newest work under way; empty without any."""
     running = console.work.running if console.work else ()
     if not running:
-        return ()
+        return ""
     task = running[-1]
     more = f" +{len(running) - 1}" if len(running) > 1 else ""
     progress = f" {advance_word(task.latest)}" if task.latest else ""
-    return (f"▶ {task.words[0]}{progress}{more}",)
+    return f"▶ {task.words[0]}{progress}{more}"
 
 
 def _counts(store: Store) -> tuple[str, ...]:

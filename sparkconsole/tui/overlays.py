@@ -20,6 +20,7 @@ from sparkconsole.model.text.printable import printable
 from sparkconsole.model.work.answer import Answer
 from sparkconsole.model.work.plan import Plan
 from sparkconsole.tui.dialogs.dialog import Dialog, Planning
+from sparkconsole.tui.draw.frame import where_and_why
 from sparkconsole.tui.line.prompt import Prompt, PromptAbove
 from sparkconsole.tui.view import View
 from sparkconsole.verbs.grammar.execute import FRESH_S
@@ -180,9 +181,7 @@ class Above(App[SparkError | None]):
 
     def show_error(self, error: SparkError) -> None:
         """What went wrong and what to do next, for a while on the screen and for good under the events."""
-        where = f"{error.node}: " if error.node else ""
-        self.store.tell(
-            Event(self.clock.now(), "error", error.node or "console", f"{error.cause} {error.hint}".strip())
-        )
-        text = printable(f"{where}{error.cause}" + (f"\n→ {error.hint}" if error.hint else ""))
+        sentence = f"{error.cause} {error.hint}".strip()
+        self.store.tell(Event(self.clock.now(), "error", error.node or "console", sentence))
+        text = printable(where_and_why(error) + (f"\n→ {error.hint}" if error.hint else ""))
         self.notify(text, severity="error", timeout=12, markup=False)

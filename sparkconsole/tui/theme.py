@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from textual.color import Color, ColorParseError
+from textual.css.constants import VALID_STYLE_FLAGS
 from textual.theme import BUILTIN_THEMES, Theme
 
 import sparkconsole
@@ -28,10 +29,6 @@ SHARES = ("luminosity_spread", "text_alpha")
 KEYS = ("name", *COLOURS, *SWITCHES, *SHARES, "variables")
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,40}")
-_STYLE_WORDS = {
-    *("none", "not", "bold", "b", "dim", "d", "italic", "i", "underline", "u", "underline2", "uu"),
-    *("strike", "s", "reverse", "r", "blink", "overline", "o"),
-}
 _COLOUR_FORM = re.compile(r"(?P<colour>.+?)(?:(?<!\s)\s+\d{1,3}(?:\.\d+)?%)?")
 
 
@@ -143,7 +140,7 @@ def _variables(table: Any) -> Iterator[tuple[str, str]]:
 def _value(place: tuple[str, ...], value: Any, usual: str) -> str:
     """Of the form that the variable usually has: a style, a colour with a share, or just a colour."""
     if place[-1].endswith(("text-style", "link-style", "link-style-hover")):
-        if isinstance(value, str) and value.split() and _STYLE_WORDS.issuperset(value.split()):
+        if isinstance(value, str) and value.split() and VALID_STYLE_FLAGS.issuperset(value.split()):
             return value
         raise _Wrong(place, f"= {value!r} is no text style; for example bold, reverse, underline, none")
     form = _COLOUR_FORM.fullmatch(value) if "%" in usual and isinstance(value, str) else None

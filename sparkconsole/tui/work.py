@@ -241,8 +241,7 @@ class Work:
 
     def start(self, task: Task, run: Callable[[Task], Awaitable[None]]) -> Task:
         """`run` does the task from now on, beside the views."""
-        ended = [old for old in self.tasks if not old.running]
-        for old in ended[: max(0, len(ended) - KEPT)]:
+        for old in [old for old in self.tasks if not old.running][:-KEPT]:
             self.tasks.remove(old)
         self.tasks.append(task)
         task.handle = asyncio.create_task(self._live(task, run), name=" ".join(task.words))
@@ -269,13 +268,10 @@ class Work:
                 task.steps = job_ends(task.steps, done=True)
             task.version += 1
             with suppress(asyncio.CancelledError):
-                await self._settle(task)
-
-    async def _settle(self, task: Task) -> None:
-        """`node add` and the like made another cluster of it: from now on everybody works with that one."""
-        if task.session is not None and task.session.cluster is not task.cluster:
-            await take_over(self.session, task.session)
-        await self._face.ended(task)
+                # `node add` and the like make another cluster: from now on everybody works with that one.
+                if task.session is not None and task.session.cluster is not task.cluster:
+                    await take_over(self.session, task.session)
+                await self._face.ended(task)
 
 
 def job_ends(steps: Mapping[str, str], *, done: bool) -> dict[str, str]:

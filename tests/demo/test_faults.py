@@ -146,6 +146,19 @@ async def test_a_cut_connection_says_so_in_every_way_and_for_good() -> None:
     await shell.aclose()
 
 
+async def test_a_killed_command_tells_nothing_more() -> None:
+    cluster, clock = equipped()
+    shell = await shell_of(cluster, 2)
+    pipe = await shell.pipe(argv(1.0))
+    assert await pipe.read()
+    await pipe.kill()
+    more = asyncio.create_task(pipe.read())
+    await clock.advance(3)
+    assert more.done()
+    assert more.result() == b""
+    await shell.aclose()
+
+
 async def tail_of(shell: Shell) -> AsyncIterator[str]:
     async for _, line in container_log(shell, "vllm_node", follow=True):
         if "never" in line:

@@ -49,6 +49,7 @@ def test_a_persons_theme_stands_beside_the_shipped_ones(tmp_path: Path) -> None:
         (GOOD + '[variables]\nnode-up = "red 50%"\n', "variables.node-up = 'red 50%' is no colour"),
         (GOOD + '[variables]\nlink-style = "blod"\n', "variables.link-style = 'blod' is no text style"),
         (GOOD + "[variables]\nlink-style = 3\n", "variables.link-style = 3 is no text style"),
+        (GOOD + '[variables]\nlink-style = "r"\n', "variables.link-style = 'r' is no text style"),  # to CSS
         (GOOD + '[variables]\ntext-muted = "soft 50%"\n', "variables.text-muted = 'soft' is no colour"),
         ("name = \n", "line 1"),
         (b"\xff\xfe", "not UTF-8"),

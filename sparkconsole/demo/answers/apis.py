@@ -80,7 +80,10 @@ class Apis:
             return _cut(request)
         if port != RAY_PORT:
             return self._server(port, request.path)
-        listed = self._groups() if request.path.endswith("/placement_groups") else self._members()
+        # A server of several ranks has a placement group.
+        group = {"placement_group_id": "6bf42d", "state": "CREATED"}
+        groups = {"result": [group for _ in self.machine.servers()]}
+        listed = groups if request.path.endswith("/placement_groups") else self._members()
         return web.json_response({"result": True, "data": {"result": listed}})
 
     # --- Ray and the server
@@ -91,11 +94,6 @@ class Apis:
         members = [_member(m.member_id(c), m.address, head=c is head) for m, c in alive]
         members += [_member(*dead, dead=True) for dead in head.dead]
         return {"total": len(members), "result": members}
-
-    def _groups(self) -> dict[str, Any]:
-        """A server of several ranks has one."""
-        group = {"placement_group_id": "6bf42d", "state": "CREATED"}
-        return {"result": [group for _ in self.machine.servers()]}
 
     def _server(self, port: int, path: str) -> web.Response:
         _, model, _, name = next(s for s in self.machine.servers() if s[2] == port)

@@ -22,9 +22,8 @@ def deep_probe_sections(machine: Machine) -> dict[str, str]:
         *(f"firmware {device} {FIRMWARE}" for device in devices),
         *("default enP7s7", "cache-type ext2/ext3", "uptime 864000"),
     ]
-    containers = (
-        f"{c.name}|{'running' if c.running else 'exited'}||{c.image}|" for c in machine.containers.values()
-    )
+    states = ((c, "running" if c.running else "exited") for c in machine.containers.values())
+    containers = (f"{c.name}|{state}||{c.image}|" for c, state in states)
     return {
         "thorough": "".join(f"{line}\n" for line in lines),
         "listeners": "".join(_listener(machine, port) for port in sorted(machine.listening())),

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import tempfile
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -117,10 +118,12 @@ class PretendPipe:
         self.closed.set()
 
     async def kill(self) -> None:
-        """Nothing runs."""
+        """Nothing runs; what would be told of it is not."""
+        with contextlib.suppress(RuntimeError):  # somebody reads it right now
+            await self._chunks.aclose()
 
 
-async def _followed(pipe: PretendPipe) -> AsyncIterator[bytes]:
+async def _followed(pipe: PretendPipe) -> AsyncGenerator[bytes, None]:
     """A job's output from an offset on, until it ended; the end of following is not the job's."""
     machine, name, offset = pipe.machine, pipe.argv[4], int(pipe.argv[5])
     while (job := machine.look(name)) is not None:
@@ -137,7 +140,7 @@ async def _followed(pipe: PretendPipe) -> AsyncIterator[bytes]:
     pipe.status, pipe.errors = 19, b"the node knows no such job"
 
 
-async def _sampled(pipe: PretendPipe) -> AsyncIterator[bytes]:
+async def _sampled(pipe: PretendPipe) -> AsyncGenerator[bytes, None]:
     """The sampler: a line now, and one every pretend second. It never ends by itself."""
     clock, since, pipe.status = pipe.machine.clock, pipe.began, None
     while True:
@@ -150,7 +153,7 @@ async def _sampled(pipe: PretendPipe) -> AsyncIterator[bytes]:
         await sleep_unless(pipe.closed, clock, float(pipe.argv[pipe.argv.index("sampler") + 1]))
 
 
-async def _metered(pipe: PretendPipe) -> AsyncIterator[bytes]:
+async def _metered(pipe: PretendPipe) -> AsyncGenerator[bytes, None]:
     """One end of a measurement: the receiver says its port, the sender its result two seconds later."""
     line, lasts_s = fabric.metered(pipe.machine, pipe.argv)
     await pipe.machine.clock.sleep(lasts_s)
@@ -158,7 +161,7 @@ async def _metered(pipe: PretendPipe) -> AsyncIterator[bytes]:
     yield line.encode()
 
 
-async def _printed(pipe: PretendPipe) -> AsyncIterator[bytes]:
+async def _printed(pipe: PretendPipe) -> AsyncGenerator[bytes, None]:
     """The kernel's log or Ray's: what is there, and what is added; Ray's ends with its container."""
     machine, argv, offset = pipe.machine, pipe.argv, 0
     ray = next((c for c in machine.running() if c.name in argv and c.in_ray), None)
@@ -178,7 +181,7 @@ async def _printed(pipe: PretendPipe) -> AsyncIterator[bytes]:
     pipe.status = 0 if ray is None or ray.running else 137
 
 
-async def _spoken(pipe: PretendPipe) -> AsyncIterator[bytes]:
+async def _spoken(pipe: PretendPipe) -> AsyncGenerator[bytes, None]:
     """A command of a container: says what it would have run, in the frames that `exec` reads."""
     names = {c.name for c in pipe.machine.running()}
     at = next((i for i, word in enumerate(pipe.argv) if word in names), None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import groupby
 from typing import Any
 
 from sparkconsole.demo.stories import IMAGE_BYTES
@@ -103,12 +104,11 @@ def with_other_layers(image: Mapping[str, Any]) -> dict[str, Any]:
 def ray_log(container: PretendContainer) -> str:
     """As `tail -v -F` prints several of Ray's files. It only ever grows."""
     lines: list[str] = []
-    last = ""
-    for at, file, text in container.ray:
-        lines += [f"==> {file} <=="] if file != last else []
+    for file, written in groupby(container.ray, key=lambda entry: entry[1]):
+        lines.append(f"==> {file} <==")
         pid = 71 if file == "raylet.out" else 58
-        lines.append(f"[{at:%Y-%m-%d %H:%M:%S},{at.microsecond // 1000:03} I {pid} {pid}] {text}")
-        last = file
+        for at, _, text in written:
+            lines.append(f"[{at:%Y-%m-%d %H:%M:%S},{at.microsecond // 1000:03} I {pid} {pid}] {text}")
     return "".join(f"{line}\n" for line in lines)
 
 

@@ -173,8 +173,7 @@ def networks(
         peers = tuple(f.fabric for n, f in facts.items() if n != node.name)
         try:
             wanted = eth_if or node.eth_if or interface_at(fabric, node.fabric_address)
-            network = choose_network(fabric, eth_if=wanted, ib_if=ib_if or node.ib_if, peers=peers)
-            chosen[node.name] = network
+            chosen[node.name] = choose_network(fabric, eth_if=wanted, ib_if=ib_if or node.ib_if, peers=peers)
         except SparkError as error:
             chosen[node.name] = error
     return chosen

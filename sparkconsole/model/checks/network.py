@@ -151,25 +151,20 @@ def mtu(evidence: ClusterEvidence) -> Iterator[Finding]:
     ports = {n: port for n in evidence.chosen if (port := _mtu_port(evidence, n)) is not None}
     mtus = {n: port.mtu for n, port in ports.items() if port.mtu is not None}
     for finding in equal("mtu", "MTU", mtus, f"MTU 9000 in {NETPLAN} on every node"):
-        odd = _odd_mtus(evidence, ports, mtus, finding) if finding.severity is Severity.WARN else ()
-        yield from odd or (finding,)
+        differ = finding.severity is Severity.WARN
+        yield from _odd_mtus(evidence, ports, mtus, finding) if differ else (finding,)
 
 
 def _odd_mtus(
     evidence: ClusterEvidence, ports: Mapping[str, Netdev], mtus: Mapping[str, int], finding: Finding
-) -> tuple[Finding, ...]:
+) -> Iterator[Finding]:
     """The same said of each node that is meant: 9000 is right where one has it, else what most have."""
     wanted = 9000 if 9000 in mtus.values() else Counter(mtus.values()).most_common(1)[0][0]
-    fixes = {
-        node: Fix(
-            f"set the MTU of {ports[node].name} to {wanted}, until the next boot",
-            as_root(evidence.seen[node], "ip", "link", "set", "dev", ports[node].name, "mtu", str(wanted)),
-            ("grep", "-qx", str(wanted), f"/sys/class/net/{ports[node].name}/mtu"),
-        )
-        for node, mtu in mtus.items()
-        if mtu != wanted
-    }
-    return tuple(replace(finding, node=node, fix=fix) for node, fix in fixes.items())
+    for node, name in ((n, ports[n].name) for n, mtu in mtus.items() if mtu != wanted):
+        argv = as_root(evidence.seen[node], "ip", "link", "set", "dev", name, "mtu", str(wanted))
+        proof = ("grep", "-qx", str(wanted), f"/sys/class/net/{name}/mtu")
+        fix = Fix(f"set the MTU of {name} to {wanted}, until the next boot", argv, proof)
+        yield replace(finding, node=node, fix=fix)
 
 
 def _used(evidence: ClusterEvidence, node: str) -> tuple[Netdev, ...]:

@@ -53,10 +53,10 @@ def went(_: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
     recent = deep_probe.uptime_s is not None and deep_probe.uptime_s < RECENT_S
     since = f", {hms(deep_probe.uptime_s)} ago" if deep_probe.uptime_s is not None else ""
     text = f"it went off without a shutdown before it booted{since}"
-    if not (lost and recent):
+    if lost and recent:
+        yield warn("power", node, f"{text}, while {', '.join(lost)} ran", _UNDER_LOAD)
+    else:
         yield ok("power", node, text)
-        return
-    yield warn("power", node, f"{text}, while {', '.join(lost)} ran", _UNDER_LOAD)
 
 
 def pace(evidence: ClusterEvidence) -> Iterator[Finding]:

@@ -28,10 +28,14 @@ Condition = Annotated[str, AfterValidator(_condition)]
 """Bounds with commas, all of which hold: `>=590, <595`, `==0.26.*`, `!=28.45.4028`."""
 
 
-class When(BaseModel):
-    """All that is said here holds on one node; what is not known there never holds."""
+class _Strict(BaseModel):
+    """No key but its own."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
+
+
+class When(_Strict):
+    """All that is said here holds on one node; what is not known there never holds."""
 
     kernel: Condition | None = None
     release: Condition | None = None
@@ -59,10 +63,8 @@ class When(BaseModel):
 _SUBJECTS = tuple(name for name in When.model_fields if name not in ("kernel_log", "nodes"))
 
 
-class Rule(BaseModel):
+class Rule(_Strict):
     """One known-bad combination."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
     when: When
@@ -81,10 +83,8 @@ class Rule(BaseModel):
         return versions and logged and nodes >= (self.when.nodes or 1)
 
 
-class Rules(BaseModel):
+class Rules(_Strict):
     """The whole of rules.toml."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     rules: tuple[Rule, ...] = ()
 

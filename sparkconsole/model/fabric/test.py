@@ -127,9 +127,8 @@ class FabricTest:
 
     def lines(self) -> tuple[PairLine, ...]:
         """A line per pair and rail, in the nodes' order."""
-        ways = {
-            ((p.way.node, p.way.rail.address), (p.way.peer, p.way.far.address)): p for p in self.paths.paths
-        }
+        paths = ((p.way, p) for p in self.paths.paths)
+        ways = {((w.node, w.rail.address), (w.peer, w.far.address)): path for w, path in paths}
         first = {frozenset(ends): ends for ends in reversed(ways)}
         shown = [ends for ends in ways if first[frozenset(ends)] == ends]
         return tuple(self._line(ways[ends], ways.get((ends[1], ends[0]))) for ends in shown)

@@ -88,21 +88,10 @@ def explain_line(text: str) -> Diagnosis | None:
     return diagnose(framed(head)) if _speaks(head) else None
 
 
-@dataclass(frozen=True, slots=True)
-class Cause:
-    """What is wrong and what to do, for what was being done."""
-
-    id: str
-    text: str
-    remedy: str
-
-
-def cause_of(text: str, during: During) -> Cause | None:
+def cause_of(text: str, during: During) -> Diagnosis | None:
     """The first known cause in what a program said; None: nothing known, or only what follows from one."""
     root = first_error(one for line in text.splitlines() if (one := diagnose(framed(line), during)))
-    if root is None or root.kind is not LineKind.CAUSE:
-        return None
-    return Cause(root.id, root.text, root.remedy)
+    return root if root is not None and root.kind is LineKind.CAUSE else None
 
 
 def _speaks(text: str) -> bool:
@@ -226,7 +215,7 @@ class _LogReader:
         moved = move(line.text) if quiet else None
         if quiet:
             self._recovered(line.text)
-        if self._stall.feed(line, moved, quiet=quiet):
+        if self._stall.feed(line, moved, quiet=quiet) and moved is not None:
             self._went_on(moved)
         if moved is not None:
             self._stage = "" if moved.alive else moved.stage
@@ -235,10 +224,8 @@ class _LogReader:
         elif moved is not None:
             self._alive = self._alive or moved.alive
 
-    def _went_on(self, moved: Move | None) -> None:
+    def _went_on(self, moved: Move) -> None:
         """What was only muttered about, and did not stop anything, weighs no more than that."""
-        if moved is None:
-            return
         for key, one in tuple(self._found.items()):
             if one.kind is not LineKind.UNKNOWN or (one.severity is Weight.INFO and not moved.alive):
                 continue

@@ -76,14 +76,10 @@ def _calm_cause(line: Framed, during: During | None) -> Diagnosis | None:
 
 def _of_peer(one: Diagnosis, peer: str) -> Diagnosis:
     """What another rank or node is said to have met."""
-    return replace(
-        one,
-        id="peer-failed",
-        text=f"{peer} failed, as this node was told: {one.text}",
-        why=f"the line is about that {peer.partition(' ')[0]} and not about this node",
-        remedy=f"look at {peer}'s own log: sparkconsole logs",
-        kind=LineKind.CONSEQUENCE,
-    )
+    text = f"{peer} failed, as this node was told: {one.text}"
+    why = f"the line is about that {peer.partition(' ')[0]} and not about this node"
+    remedy = f"look at {peer}'s own log: sparkconsole logs"
+    return replace(one, id="peer-failed", text=text, why=why, remedy=remedy, kind=LineKind.CONSEQUENCE)
 
 
 @lru_cache(maxsize=64)
@@ -101,18 +97,11 @@ def named(line: Framed, known: KnownCause, match: re.Match[str], during: During 
     meanings = [m for group, table in known.numbers.items() if (m := _meaning(data, group, table))]
     meaning = next((m for m in meanings if m.victim), meanings[0] if meanings else None)
     text, why, remedy = (filled(form, data) for form in (known.text, known.why, _remedy(known, during)))
-    one = Diagnosis(
-        (meaning and meaning.id) or known.id,
-        known.severity,
-        text,
-        why,
-        meaning.remedy if meaning and meaning.remedy else remedy,
-        line.text[:SHOWN],
-        data.get("node") or line.node,
-        int(data["rank"]) if data["rank"].isdigit() else line.rank,
-        known.kind,
-        count=line.times,
-    )
+    name = (meaning and meaning.id) or known.id
+    remedy = (meaning and meaning.remedy) or remedy
+    node, rank = data["node"] or line.node, int(data["rank"]) if data["rank"].isdigit() else line.rank
+    shown, kind, count = line.text[:SHOWN], known.kind, line.times
+    one = Diagnosis(name, known.severity, text, why, remedy, shown, node, rank, kind, count=count)
     if meaning is not None and meaning.victim:
         why = meaning.why or "it follows from what was said before it, here or on the node at the other end"
         return replace(one, kind=LineKind.CONSEQUENCE, why=why)
@@ -155,19 +144,17 @@ def as_unknown(line: Framed, level: Level) -> Diagnosis:
     """The finding for a line that is as bad as `level`, whatever it says."""
     error = level is Level.ERROR
     calm = (line.level and not line.native) or _WARNS.search(line.text) is not None
-    warns = Weight.INFO if calm else Weight.WARNING
-    return Diagnosis(
-        "error-unknown" if error else "warning-unknown",
-        Weight.ERROR if error else warns,
-        "not known to sparkconsole",
-        _unknown_why(line, error),
-        "read the lines around it",
-        line.text[:SHOWN],
-        line.node,
-        line.rank,
-        LineKind.CONSEQUENCE if _EARLIER.search(line.text) else LineKind.UNKNOWN,
-        count=line.times,
-    )
+    weight = Weight.ERROR if error else Weight.INFO if calm else Weight.WARNING
+    name, why = "error-unknown" if error else "warning-unknown", _unknown_why(line, error)
+    one = Diagnosis(name, weight, "not known to sparkconsole", why, "read the lines around it")
+    return _of_line(one, line, LineKind.UNKNOWN)
+
+
+def _of_line(one: Diagnosis, line: Framed, kind: LineKind) -> Diagnosis:
+    """What a line says by itself, of that kind unless it says that something earlier is the cause."""
+    kind = LineKind.CONSEQUENCE if _EARLIER.search(line.text) else kind
+    shown = line.text[:SHOWN]
+    return replace(one, line=shown, node=line.node, rank=line.rank, kind=kind, count=line.times)
 
 
 def _unknown_why(line: Framed, error: bool) -> str:
@@ -204,16 +191,7 @@ def ended(line: Framed, name_of: re.Pattern[str] = THROWN_BY_ANY_NAME) -> Diagno
     """The end of a traceback: an exception that nobody knows."""
     if line.level in ("DEBUG", "INFO", "WARNING") or not name_of.match(line.text):
         return None
-    name = line.text.partition(":")[0].rpartition(".")[2]
-    return Diagnosis(
-        "exception",
-        Weight.ERROR,
-        f"a program ended with {name}",
-        "not known to sparkconsole; the lines above it say where it was thrown",
-        "read the line; a newer or older image may do",
-        line.text[:SHOWN],
-        line.node,
-        line.rank,
-        LineKind.CONSEQUENCE if _EARLIER.search(line.text) else LineKind.END,
-        count=line.times,
-    )
+    text = f"a program ended with {line.text.partition(':')[0].rpartition('.')[2]}"
+    why = "not known to sparkconsole; the lines above it say where it was thrown"
+    remedy = "read the line; a newer or older image may do"
+    return _of_line(Diagnosis("exception", Weight.ERROR, text, why, remedy), line, LineKind.END)

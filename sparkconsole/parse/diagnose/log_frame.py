@@ -121,9 +121,8 @@ def _unpacked(text: str) -> str:
     found = _DOCKER_JSON.match(text)
     if found is None:
         return text
-    return (
-        found["said"].replace("\\n", "").replace('\\"', '"').replace("\\t", "\t").replace("\\u001b", "\x1b")
-    )
+    message = found["said"].replace("\\n", "").replace('\\"', '"')
+    return message.replace("\\t", "\t").replace("\\u001b", "\x1b")
 
 
 def _level(groups: dict[str, str | None]) -> str:

@@ -100,29 +100,19 @@ class NcclVerdict:
     def _sockets(self) -> Diagnosis:
         line = self.ways.get("Socket") or self.values.get("Socket", "")
         why = "NCCL found no RDMA device" if self.refused else "NCCL chose, or was told to use, TCP"
-        return Diagnosis(
-            "nccl-sockets",
-            Weight.WARNING,
-            "NCCL uses TCP sockets: 2 to 3 GB/s instead of 20",
-            f"{why}: the container lacks /dev/infiniband, memlock or IPC_LOCK, or NCCL_IB_DISABLE is set",
-            "sparkconsole launch starts it with all of them; doctor shows what is missing",
-            line,
-            kind=LineKind.FACT,
-        )
+        why += ": the container lacks /dev/infiniband, memlock or IPC_LOCK, or NCCL_IB_DISABLE is set"
+        text = "NCCL uses TCP sockets: 2 to 3 GB/s instead of 20"
+        remedy = "sparkconsole launch starts it with all of them; doctor shows what is missing"
+        return Diagnosis("nccl-sockets", Weight.WARNING, text, why, remedy, line, kind=LineKind.FACT)
 
     def _rdma(self, listed: dict[str, tuple[str, ...]]) -> Iterator[Diagnosis]:
         halves = {n: d[0] for n, d in listed.items() if len(d) == 1 and _SPARK.match(d[0])}
+        why = "a Spark's cable is two PCIe halves, and each carries about 100 Gb/s"
+        remedy = "list both twins in NCCL_IB_HCA: sparkconsole launch does; both need a link and an address"
         for node, device in halves.items():
-            yield Diagnosis(
-                "nccl-one-half",
-                Weight.WARNING,
-                f"NCCL uses one half of the cable: {device}",
-                "a Spark's cable is two PCIe halves, and each carries about 100 Gb/s",
-                "list both twins in NCCL_IB_HCA: sparkconsole launch does; both need a link and an address",
-                f"NET/IB : Using [0]{device}",
-                node,
-                kind=LineKind.FACT,
-            )
+            text, line = f"NCCL uses one half of the cable: {device}", f"NET/IB : Using [0]{device}"
+            kind = LineKind.FACT
+            yield Diagnosis("nccl-one-half", Weight.WARNING, text, why, remedy, line, node, kind=kind)
         if not halves:
             yield self._roce(tuple(dict.fromkeys(name for d in listed.values() for name in d)))
 

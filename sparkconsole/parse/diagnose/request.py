@@ -16,6 +16,12 @@ _ANSWERS = re.compile(
 _OF_ALL = ("chat-template",)
 """What every request meets."""
 _OF_SERVER = re.compile(r"^Exception in ASGI application")
+_TEXT = "a request could not be answered"
+_WHY = "the server is well otherwise: what failed is said by the part of vLLM that answers requests"
+_REMEDY = (
+    "look at what was asked; when every request ends so, the chat template or the tool and reasoning parser "
+    "is not the model's: --chat-template, --tool-call-parser"
+)
 
 
 class RequestFailure:
@@ -35,19 +41,7 @@ class RequestFailure:
         """The finding, as one of a request where it is that and nobody knows more of it."""
         if one is None or not self._answers or one.severity is not Weight.ERROR:
             return one
-        if one.kind is LineKind.CAUSE and one.id not in _OF_ALL:
-            return replace(one, severity=Weight.WARNING, kind=LineKind.FACT)
-        return _of_request(one) if one.kind in (LineKind.END, LineKind.UNKNOWN) else one
-
-
-def _of_request(one: Diagnosis) -> Diagnosis:
-    return replace(
-        one,
-        id=NOT_ANSWERED,
-        severity=Weight.WARNING,
-        text="a request could not be answered",
-        why="the server is well otherwise: what failed is said by the part of vLLM that answers requests",
-        remedy="look at what was asked; when every request ends so, the chat template or the tool and "
-        "reasoning parser is not the model's: --chat-template, --tool-call-parser",
-        kind=LineKind.FACT,
-    )
+        mild = replace(one, severity=Weight.WARNING, kind=LineKind.FACT)
+        if one.kind in (LineKind.END, LineKind.UNKNOWN):
+            return replace(mild, id=NOT_ANSWERED, text=_TEXT, why=_WHY, remedy=_REMEDY)
+        return mild if one.kind is LineKind.CAUSE and one.id not in _OF_ALL else one

@@ -117,15 +117,7 @@ def _is_stall(one: _Repeat) -> bool:
 
 
 def _stalled(repeat: _Repeat, last: str, node: str) -> Diagnosis:
-    return Diagnosis(
-        "stalled",
-        Weight.ERROR,
-        "one line is said again and again, and nothing else moves",
-        last,
-        "look at what it waits for; the same second in the logs of the other nodes",
-        repeat.text[:SHOWN],
-        node,
-        None,
-        LineKind.END,
-        count=repeat.count,
-    )
+    text = "one line is said again and again, and nothing else moves"
+    remedy = "look at what it waits for; the same second in the logs of the other nodes"
+    line, kind = repeat.text[:SHOWN], LineKind.END
+    return Diagnosis("stalled", Weight.ERROR, text, last, remedy, line, node, kind=kind, count=repeat.count)

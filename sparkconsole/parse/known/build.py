@@ -1,7 +1,5 @@
 """What image builds say: BuildKit, compilers, CMake and Ninja, uv and pip, apt, curl and git."""
 
-from __future__ import annotations
-
 from sparkconsole.parse.known.known import During, cause, consequence, end
 from sparkconsole.parse.known.numbered.exit_codes import CURL_CODES
 

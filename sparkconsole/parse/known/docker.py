@@ -1,7 +1,5 @@
 """What Docker 20 to 29 says of images, containers and archives, and the registry it asks."""
 
-from __future__ import annotations
-
 from sparkconsole.parse.known.known import During, cause, fact, warning
 
 DOCKER = {

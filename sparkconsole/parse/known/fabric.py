@@ -1,7 +1,5 @@
 """What NCCL, Gloo and libibverbs say. Sources: NCCL 2.27 to 2.30, and logs of Spark clusters."""
 
-from __future__ import annotations
-
 from sparkconsole.parse.known.known import cause, consequence, end, harmless, warning
 from sparkconsole.parse.known.numbered.cuda_errors import CUDA_ERRORS
 from sparkconsole.parse.known.numbered.errnos import ERRNOS

@@ -1,7 +1,5 @@
 """What looks bad and is not: said by starts and tools that work."""
 
-from __future__ import annotations
-
 from sparkconsole.parse.known.known import harmless
 
 HARMLESS = {

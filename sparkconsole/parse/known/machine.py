@@ -1,7 +1,5 @@
 """What the kernel, NVIDIA's driver, SSH and the machine say. Linux with NVIDIA's driver 570 to 595."""
 
-from __future__ import annotations
-
 from sparkconsole.parse.known.known import cause, fact, harmless, warning
 from sparkconsole.parse.known.numbered.xids import XIDS
 

@@ -1,7 +1,5 @@
 """What the kernel, systemd-oomd and earlyoom say when memory is used up: who was killed, not who asked."""
 
-from __future__ import annotations
-
 from sparkconsole.parse.known.known import cause, end
 
 KILLED, VICTIM, ASKED = "kernel-oom", "kernel-oom-victim", "kernel-oom-asked"

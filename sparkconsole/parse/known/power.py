@@ -1,7 +1,5 @@
 """When a machine goes off, to sleep, too hot, or stops doing anything: the kernel, systemd and logind."""
 
-from __future__ import annotations
-
 import re
 
 from sparkconsole.parse.known.known import cause, end

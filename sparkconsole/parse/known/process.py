@@ -1,7 +1,5 @@
 """How processes, services and containers end, where nothing says more."""
 
-from __future__ import annotations
-
 from sparkconsole.parse.known.known import cause, end
 from sparkconsole.parse.known.numbered.cuda_errors import CUDA_ERRORS
 from sparkconsole.parse.known.numbered.errnos import ERRNOS

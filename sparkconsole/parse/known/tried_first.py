@@ -1,7 +1,5 @@
 """Lines that hold the words of a more general cause and mean another: tried before that one."""
 
-from __future__ import annotations
-
 from sparkconsole.parse.known.known import During, cause
 
 SPECIFIC = {

@@ -61,9 +61,8 @@ def checkpoint(config: dict[str, Any], layers: int, tag: str) -> bytes:
     """The configuration of an image of the first layers, which nobody runs."""
     words = {key: config[key] for key in ("architecture", "os", "variant") if key in config}
     diffs = config["rootfs"]["diff_ids"][:layers]
-    return json.dumps(
-        {**words, "config": {"Labels": {LABEL: tag}}, "rootfs": {"type": "layers", "diff_ids": diffs}}
-    ).encode()
+    own = {"config": {"Labels": {LABEL: tag}}, "rootfs": {"type": "layers", "diff_ids": diffs}}
+    return json.dumps({**words, **own}).encode()
 
 
 class Part:

@@ -46,12 +46,9 @@ def save(names: list[str], ssh: list[str], known: set[str], before: str = "") ->
         source = subprocess.Popen(
             ["docker", "save", *names], stdout=subprocess.PIPE, stderr=save_errors, start_new_session=True
         )
+        load = [*ssh, before + "docker load"]
         sink = subprocess.Popen(
-            [*ssh, before + "docker load"],
-            stdin=subprocess.PIPE,
-            stdout=load_output,
-            stderr=load_output,
-            start_new_session=True,
+            load, stdin=subprocess.PIPE, stdout=load_output, stderr=load_output, start_new_session=True
         )
         flow = Flow(cast(BinaryIO, sink.stdin))
         try:

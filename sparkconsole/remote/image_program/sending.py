@@ -19,15 +19,7 @@ import time
 from typing import Any, BinaryIO, cast
 
 from sparkconsole.remote.image_program.loading import blob_name
-from sparkconsole.remote.image_program.protocol import (
-    BOOT,
-    FALL_BACK,
-    Wrong,
-    give,
-    last_line,
-    program,
-    say,
-)
+from sparkconsole.remote.image_program.protocol import BOOT, FALL_BACK, Wrong, give, last_line, program, say
 from sparkconsole.remote.image_program.receiving import STOPPED, receive
 from sparkconsole.remote.image_program.saving import save
 from sparkconsole.remote.image_program.serving import SOCKET, serve
@@ -210,7 +202,9 @@ def copy(words: dict[str, Any]) -> None:
             try:
                 far.require_done()
             except Wrong as error:
-                raise Wrong(first_cause(str(error), reader.last_words()), error.final) from None
+                # A reader that fails is seen at the receiver as an end too early; its own words come first.
+                first = reader.last_words() if "could not be read" in str(error) else ""
+                raise Wrong(first or str(error), error.final) from None
         except CopyStopped:
             far.stop()
             raise
@@ -218,11 +212,6 @@ def copy(words: dict[str, Any]) -> None:
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
             far.close()
             reader.close()
-
-
-def first_cause(far: str, reader: str) -> str:
-    """A reader that fails is seen at the receiver as an end too early; its own words come first."""
-    return reader if reader and "could not be read" in far else far
 
 
 def save_instead(words: dict[str, Any]) -> None:

@@ -89,18 +89,13 @@ def listing(endpoint: str, model: str, revision: str) -> dict[str, Any]:
 
 def rows_of(found: dict[str, Any]) -> list[dict[str, Any]]:
     """Name, blob and size of each file; Wrong for names that lead out of the model's folder."""
-    rows = [
-        {
-            "name": row["rfilename"],
-            "blob": (row.get("lfs") or {}).get("sha256") or row["blobId"],
-            "size": (row.get("lfs") or {}).get("size", row.get("size", 0)),
-        }
-        for row in found["siblings"]
-    ]
-    for row in rows:
-        outside = os.path.normpath("/" + row["name"]) != "/" + row["name"]
-        if outside or not re.fullmatch("[0-9a-f]{40,64}", row["blob"]):
-            raise ModelWrong(f"the hub names a file that cannot be one of a model: {row['name']!r}")
+    rows = []
+    for row in found["siblings"]:
+        name, large = row["rfilename"], row.get("lfs") or {}
+        blob, size = large.get("sha256") or row["blobId"], large.get("size", row.get("size", 0))
+        if os.path.normpath("/" + name) != "/" + name or not re.fullmatch("[0-9a-f]{40,64}", blob):
+            raise ModelWrong(f"the hub names a file that cannot be one of a model: {name!r}")
+        rows.append({"name": name, "blob": blob, "size": size})
     return rows
 
 

@@ -117,13 +117,10 @@ class Incoming:
         self.have += len(chunk)
         while chunk:
             chunk = chunk[self.file.write(chunk) :]
-        if self.have - self.kicked >= KICK:
-            self.kick()
-
-    def kick(self) -> None:
-        """The disk begins with what is new, so that there is little to wait for at the end."""
-        os.posix_fadvise(self.file.fileno(), self.kicked, self.have - self.kicked, os.POSIX_FADV_DONTNEED)
-        self.kicked = self.have
+        new = self.have - self.kicked
+        if new >= KICK:  # the disk begins with that, so that there is little to wait for at the end
+            os.posix_fadvise(self.file.fileno(), self.kicked, new, os.POSIX_FADV_DONTNEED)
+            self.kicked = self.have
 
     def finish(self, wanted: str) -> bool:
         """Gives it its name when it is whole and right; False when it is not (it is gone then)."""

@@ -100,11 +100,8 @@ def called_for(folder: str, names: list[str]) -> set[str]:
     names = [n for n in names if n.endswith((".safetensors", ".safetensors.index.json"))] or names
     indices = [n for n in names if n.endswith(".index.json")]
     first = [n for n in indices if os.path.basename(n) == "model.safetensors.index.json"]
-    named = {
-        os.path.join(os.path.dirname(n), w)
-        for n in first or indices
-        for w in weights_in(os.path.join(folder, n))
-    }
+    indexed = [(os.path.dirname(n), weights_in(os.path.join(folder, n))) for n in first or indices]
+    named = {os.path.join(below, w) for below, weights in indexed for w in weights}
     shards = {n: found for n in names if (found := SHARD.fullmatch(n)) and int(found[4]) < MOST_SHARDS}
     return named or {n for found in shards.values() for n in siblings(found, set(shards))}
 

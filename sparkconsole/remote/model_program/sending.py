@@ -14,6 +14,7 @@ import struct
 import subprocess
 import threading
 import time
+from subprocess import PIPE
 from typing import Any, BinaryIO, cast
 
 from sparkconsole.remote.model_program.hashes import (
@@ -43,12 +44,7 @@ class Stream:
         words = [*ssh, for_any_shell("echo " + MARK + "; exec " + program)]
         # A group of its own: a cancelled job ends us, and we end this in good order.
         self.far = subprocess.Popen(
-            words,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            bufsize=0,
-            start_new_session=True,
+            words, stdin=PIPE, stdout=PIPE, stderr=PIPE, bufsize=0, start_new_session=True
         )
         self.put = cast(BinaryIO, self.far.stdin)
         self.got = io.BufferedReader(cast(io.FileIO, self.far.stdout))
@@ -80,9 +76,8 @@ class Stream:
         try:
             answer: dict[str, Any] = json.loads(line)
         except ValueError:
-            raise ModelWrong(
-                "the receiver said what is no answer: " + repr(line.decode(errors="replace").strip()[:60])
-            ) from None
+            answered = repr(line.decode(errors="replace").strip()[:60])
+            raise ModelWrong("the receiver said what is no answer: " + answered) from None
         if "error" in answer:
             raise ModelWrong(answer["error"])
         return answer

@@ -56,18 +56,14 @@ def program() -> bytes:
 
 
 async def samples(
-    shell: Shell,
-    *,
-    period_s: float = 1.0,
-    garbage: Callable[[str], None] = lambda line: None,
-    root: str = "",
+    shell: Shell, *, period_s: float = 1.0, garbage: Callable[[str], None] = lambda line: None, root: str = ""
 ) -> AsyncGenerator[Sample, None]:
     """The node's samples as they come; `garbage` is given every line that is none.
 
     Unreachable when the connection was lost, TooMuch when it floods, NoSampler when the program never gave a
     sample, CommandFailed when it ended later: it never ends by itself.
     """
-    words, pipe = argv(period_s, root), await shell.pipe(argv(period_s, root))
+    pipe = await shell.pipe(words := argv(period_s, root))
     sampled = False
     try:
         with contextlib.suppress(CommandFailed):

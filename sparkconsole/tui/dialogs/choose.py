@@ -88,7 +88,5 @@ class Choose(Dialog[int]):
 
 def _row(row: tuple[str, str, str]) -> Text:
     kind, title, detail = (printable(cell) for cell in row)
-    text = Text(no_wrap=True, end="")
-    text.append(f"{kind:<8}", "$muted")
-    text.append(title, "bold")
-    return text.append(f"  {detail}", "$muted")
+    text = Text(no_wrap=True, end="").append(f"{kind:<8}", "$muted")
+    return text.append(title, "bold").append(f"  {detail}", "$muted")

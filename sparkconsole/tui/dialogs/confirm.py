@@ -109,12 +109,10 @@ class Confirm(Question):
 
     def action_go(self) -> None:
         """`^j` agrees; to a costly plan only behind its word."""
-        if self._dry_run:
-            return
         if self.costly and self.query_one("#word", Input).value.strip() != self.plan.word:
             self.notify(f"type {self.plan.word} first; esc cancels", severity="warning", markup=False)
-            return
-        self.dismiss(True)
+        elif not self._dry_run:
+            self.dismiss(True)
 
     def action_help(self) -> None:
         """`?`"""
@@ -131,11 +129,9 @@ class Confirm(Question):
 
     def _draw_plan(self) -> None:
         width = max(min(MOST, self.app.size.width * 9 // 10) - FRAME, 1)
-        text = plan_text(self.plan, whole=self._shown > 1, commands=self._shown > 0, width=width) or Text(
-            "there is no command to run"
-        )
-        before = [] if self._differs is None else list(_changed(self._differs).split("\n"))
-        lines = [*before, *text.split("\n")]
+        text = plan_text(self.plan, whole=self._shown > 1, commands=self._shown > 0, width=width)
+        before = () if self._differs is None else _changed(self._differs).split("\n")
+        lines = [*before, *(text or Text("there is no command to run")).split("\n")]
         for line in lines if self._sought else ():
             line.highlight_words([self._sought], "reverse", case_sensitive=False)
         first = next((at for at, line in enumerate(lines) if self._wanted(line.plain)), 0)

@@ -160,12 +160,10 @@ class Planning(Dialog[None]):
         yield Static("planning: asking the nodes …", markup=False)
 
     def on_mount(self) -> None:
-        """It may be over before it stands."""
+        """It may be over before it stands, and what stood above it may have gone."""
         self._leave()
 
-    def on_screen_resume(self) -> None:
-        """What stood above it may have gone."""
-        self._leave()
+    on_screen_resume = on_mount
 
     def over(self) -> None:
         """Goes now, or as soon as nothing stands above it."""

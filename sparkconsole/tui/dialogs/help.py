@@ -41,12 +41,10 @@ class Help(Dialog[None]):
             yield Static(id="keys", markup=False)
 
     def begin(self) -> None:
-        """Once there is a width."""
+        """Once there is a width, and again when that changes."""
         self.call_after_refresh(self._draw_keys)
 
-    def on_resize(self) -> None:
-        """Other folds."""
-        self.call_after_refresh(self._draw_keys)
+    on_resize = begin
 
     def _draw_keys(self) -> None:
         if not self.stands:

@@ -79,13 +79,11 @@ class TaskScreen(Dialog[None]):
 
 def task_text(task: Task) -> Text:
     """State, steps with their marks, and what is advancing."""
-    text = Text(
-        f"{MARKS.get(task.state.value, '▶')} {task.state.value} {hms(task.elapsed_s)}\n", style="bold"
-    )
+    state = task.state.value
+    text = Text(f"{MARKS.get(state, '▶')} {state} {hms(task.elapsed_s)}\n", style="bold")
     for step in task.plan.steps if task.plan else ():
-        text.append(
-            f"{MARKS[task.steps.get(step.id, '')]} {printable(step.node)}  {printable(step.sentence)}\n"
-        )
+        mark = MARKS[task.steps.get(step.id, "")]
+        text.append(f"{mark} {printable(step.node)}  {printable(step.sentence)}\n")
     for news in task.current().values():
         text.append(f"  {printable(news.node)} {printable(news.what)}: {advance_text(news)}\n")
     if task.error is not None:

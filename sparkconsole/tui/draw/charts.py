@@ -100,13 +100,13 @@ def _area_cell(value: float | None, floor: int, height: int, top: float) -> str:
     return column_cell(eighths if floor else max(eighths, 1), floor)
 
 
-def rounded_up(value: float) -> float:
-    """The next 1, 2 or 5 times a power of ten, so that the scale does not change with every value."""
+def rounded_up(value: float, steps: Sequence[float] = (1, 2, 5, 10, 20)) -> float:
+    """The next of these times a power of ten, so that the scale does not change with every value."""
     value = known(value) or 0.0
     if value <= 0:
         return 1.0
     power = 10.0 ** (len(str(int(value))) - 1) if value >= 1 else 0.1
-    return next(step * power for step in (1, 2, 5, 10, 20) if step * power >= value)
+    return next(step * power for step in steps if step * power >= value)
 
 
 # --- distributions

@@ -13,9 +13,15 @@ from rich.text import Span, Text
 from sparkconsole.errors import SparkError, Stopped
 from sparkconsole.model.text.printable import printable
 
+Cell = Text | str
 LIGHT = "╭─╮│╰╯"
 HEAVY = "┏━┓┃┗┛"
 """The frame that the cursor is on; it needs no colour to be seen."""
+SIGN_STYLES = {
+    "✔": "$node-up", "!": "$node-warn", "≠": "$node-warn", "✖": "$node-lost", "○": "$node-none",
+    "·": "$muted", "–": "$muted",
+}  # fmt: skip
+"""The colour of a sign that stands for how one thing is."""
 _PLAIN = Console(width=10_000, file=StringIO())
 
 
@@ -29,15 +35,15 @@ def styled(text: str, style: str = "") -> Text:
     return Text(plain(text), style, no_wrap=True, end="")
 
 
-def joined(parts: Iterable[Text | str], gap: str = "  ") -> Text:
+def joined(parts: Iterable[Cell], gap: str = "  ") -> Text:
     """Those that are not empty, in one line."""
     kept = [p if isinstance(p, Text) else Text(p) for p in parts if p]
     return Text(gap, no_wrap=True, end="").join(kept)
 
 
-def fitting(parts: Sequence[Text | str], width: int, gap: str = "  ") -> Text:
+def fitting(parts: Sequence[Cell], width: int, gap: str = "  ") -> Text:
     """As many of the parts, from the first on, as stand in `width` cells; the first stays in any case."""
-    kept: list[Text | str] = []
+    kept: list[Cell] = []
     for part in parts:
         if part and kept and joined([*kept, part], gap).cell_len > width:
             continue
@@ -60,13 +66,7 @@ def filled(text: Text, width: int, align: str = "left") -> Text:
 
 
 def framed(
-    lines: Sequence[Text],
-    width: int,
-    height: int,
-    *,
-    title: Text | str = "",
-    right: Text | str = "",
-    heavy: bool = False,
+    lines: Sequence[Text], width: int, height: int, *, title: Cell = "", right: Cell = "", heavy: bool = False
 ) -> list[Text]:
     """`height` lines of `width` cells: the frame, a title on the left, one on the right."""
     style = "$frame-focus" if heavy else "$frame"
@@ -125,17 +125,20 @@ def folded(text: str, width: int, most: int | None = None) -> list[str]:
 
 def hung(sign: str, sign_style: str, text: str, width: int, style: str = "") -> list[Text]:
     """A sign, and behind it the text, folded."""
-    blank = " " * cell_len(sign)
-    return [
-        Text.assemble((sign if at == 0 else blank, sign_style), (line, style), no_wrap=True, end="")
-        for at, line in enumerate(folded(text, max(width - cell_len(sign), 8)))
-    ]
+    lines = folded(text, max(width - cell_len(sign), 8))
+    begins = [sign, *[" " * cell_len(sign)] * len(lines)]
+    parts = [((begin, sign_style), (line, style)) for begin, line in zip(begins, lines, strict=False)]
+    return [Text.assemble(*both, no_wrap=True, end="") for both in parts]
+
+
+def where_and_why(error: SparkError) -> str:
+    """The node that something went wrong on, where one is known, and the cause."""
+    return f"{error.node}: {error.cause}" if error.node else error.cause
 
 
 def error_lines(error: SparkError, width: int) -> list[Text]:
     """Where and why something went wrong, and what to do next."""
     sign, style = ("○", "$muted") if isinstance(error, Stopped) else ("✖", "$node-lost")
-    where = f"{error.node}: " if error.node else ""
-    lines = [Text(line, style) for line in folded(f"{sign} {where}{error.cause}", width)]
+    lines = [Text(line, style) for line in folded(f"{sign} {where_and_why(error)}", width)]
     hint = folded(f"→ {error.hint}", width) if error.hint else []
     return [*lines, *(Text(line, "$node-warn") for line in hint)]

@@ -13,6 +13,7 @@ from sparkconsole.fleet.store import NodeState, Reachability
 from sparkconsole.model.docker import Container, ImageIdentity
 from sparkconsole.model.fabric.links import Fabric, NodeNetwork
 from sparkconsole.model.facts import Gpu
+from sparkconsole.model.image.build import full_name
 from sparkconsole.model.telemetry import HISTORY, History, LinkTraffic, Reading, is_stuck
 from sparkconsole.model.text.units import UNKNOWN, age, gib, known
 from sparkconsole.tui.draw.frame import joined, plain, styled
@@ -269,14 +270,14 @@ def ethernet(state: NodeState, context: DrawContext) -> tuple[str, bool | None]:
     return chosen.eth_if, seen
 
 
-def own_container(state: NodeState, context: DrawContext) -> Container | None:
+def own_container(state: NodeState, name: str) -> Container | None:
     """The container of the cluster's name."""
-    return next((c for c in state.containers or () if c.name == context.container), None)
+    return next((c for c in state.containers or () if c.name == name), None)
 
 
 def container_word(state: NodeState, context: DrawContext) -> Text:
     """`▶ vllm_node 41m`, `✖ vllm_node exited 137`, `○ no container`, `–` when Docker was not asked yet."""
-    found = own_container(state, context)
+    found = own_container(state, context.container)
     if found is None:
         unasked = "unknown" if state.docker_error else "–"
         return Text(unasked, "$muted") if state.containers is None else Text("○ no container", "$node-none")
@@ -291,10 +292,7 @@ def container_word(state: NodeState, context: DrawContext) -> Text:
 
 def own_image(state: NodeState, context: DrawContext) -> ImageIdentity | None:
     """The cluster's image, as the newest list has it, else as the look has it."""
-    tags = {
-        context.image,
-        context.image if ":" in context.image.rpartition("/")[2] else f"{context.image}:latest",
-    }
+    tags = (context.image, full_name(context.image))
     listed = next((i for i in state.images or () if i.tag in tags), None)
     return listed or (state.look.image if state.look and state.images is None else None)
 

@@ -44,8 +44,7 @@ def plan_text(
 
 
 def _append(text: Text, step: Step, *, whole: bool, commands: bool, mark: str) -> None:
-    text.append(f"{mark} " if mark else "")
-    text.append(f"{printable(step.node)}  ", "bold")
+    text.append(f"{mark} " if mark else "").append(f"{printable(step.node)}  ", "bold")
     text.append(f"{printable(step.sentence)}\n")
     if not commands:
         return

@@ -22,9 +22,8 @@ def sheet_lines(sheet: Sheet, width: int | None = None) -> list[str]:
     rows = [[plain(c) for c in row] for row in (sheet.columns, *sheet.rows)]
     widths = [max(cell_len(row[i]) for row in rows) for i in range(len(sheet.columns))]
     if width is not None:
-        words = [
-            max(cell_len(word) for row in rows for word in row[i].split() or [""]) for i in range(len(widths))
-        ]
+        split = [[word for row in rows for word in row[i].split() or [""]] for i in range(len(widths))]
+        words = [max(map(cell_len, column)) for column in split]
         widths = _narrowed(_narrowed(widths, [LEAST] * len(widths), width), words, width)
     lines = [line for row in rows for line in _row(row, widths)]
     return [*([printable(sheet.title)] if sheet.title else []), *lines]

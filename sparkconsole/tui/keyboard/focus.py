@@ -6,20 +6,17 @@ from collections.abc import Collection, Iterable
 from dataclasses import replace
 from typing import Any
 
-from textual.keys import KEY_NAME_REPLACEMENTS, key_to_character
+from textual.keys import key_to_character
 from textual.screen import Screen
-from textual.widget import Widget
 from textual.widgets import Checkbox, Input, Select
 
-from sparkconsole.tui.keyboard.keys import Key
+from sparkconsole.tui.keyboard.keys import NAMES, Key
 
 FIELD = (Key("field.leave", "escape", "leave the field", display="esc"),)
 """What a field of a form adds."""
 FIELDS = (Input, Select, Checkbox)
 HANDED_ON = frozenset({"table.open", "table.mark"})
 """Bindings of a widget that do what the view's key of that name says."""
-NAMES = {written: name for name, written in KEY_NAME_REPLACEMENTS.items()}
-"""Unicode's names of characters, by Textual's, where these differ."""
 
 
 def offered(screen: Screen[Any], keys: Iterable[Key]) -> tuple[Key, ...]:
@@ -43,20 +40,16 @@ def reaching(screen: Screen[Any], keys: Iterable[Key], handed_on: Collection[str
     """
     reached: dict[str, list[str]] = {}
     same: set[str] = set()
+    focus = screen.focused
     for name, active in screen.active_bindings.items():
-        if not active.enabled or _swallowed(screen.focused, name):
+        typed = focus is not None and focus.check_consume_key(name, key_to_character(NAMES.get(name, name)))
+        if typed or not active.enabled:
             continue
         reached.setdefault(active.binding.id or "", []).append(name)
         if active.binding.id in handed_on:
             same.add(name)
     found = ((key, [n for n in key.names if n in same] or reached.get(key.id, [])) for key in keys)
     return tuple(_as_it_works(key, names) for key, names in found if names)
-
-
-def _swallowed(focus: Widget | None, name: str) -> bool:
-    """It is typed into what has the focus."""
-    character = key_to_character(NAMES.get(name, name))
-    return focus is not None and focus.check_consume_key(name, character)
 
 
 def _as_it_works(key: Key, reached: list[str]) -> Key:

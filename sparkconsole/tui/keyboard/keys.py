@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from textual.binding import Binding
+from textual.keys import KEY_NAME_REPLACEMENTS, key_to_character
 
 from sparkconsole.model.text.alike import did_you_mean
 
@@ -23,6 +24,8 @@ RESERVED = {
     "escape": "goes back",
 }
 """Keys that no keymap may take."""
+NAMES = {written: name for name, written in KEY_NAME_REPLACEMENTS.items()}
+"""Unicode's names of characters, by Textual's, where these differ."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,7 @@ class Key:
     shown: bool = True
     """In the footer. The help lists every key."""
     display: str = ""
-    """How the key is written, where its name is no letter."""
+    """How the key is written, where that is not its character."""
     act: str = ""
     """Textual's action, where it is not the method of the id's name."""
 
@@ -52,7 +55,7 @@ class Key:
     @property
     def written(self) -> str:
         """Its first key as the footer writes it."""
-        return self.display or self.names[0].replace("ctrl+", "^")
+        return self.display or written(self.names[0])
 
     @property
     def verb(self) -> tuple[str, ...]:
@@ -66,15 +69,7 @@ class Key:
 
     def binding(self) -> Binding:
         """As Textual takes it."""
-        return Binding(
-            self.keys,
-            self.action,
-            self.label,
-            show=self.shown,
-            id=self.id,
-            tooltip=self.help,
-            key_display=self.display or None,
-        )
+        return Binding(self.keys, self.action, self.label, show=self.shown, id=self.id)
 
 
 VIEWS = ("cluster", "logs", "images", "launch", "serve", "bench", "doctor", "runs")
@@ -84,10 +79,8 @@ GLOBAL = (
         Key(f"view.{n}", str(at), n.title(), f"Show the {n} view.", shown=False, act=f"app.view({n!r})")
         for at, n in enumerate(VIEWS, 1)
     ),
-    Key("command", "colon", "cmd", "Type a command, with completion and history.", display=":"),
-    Key(
-        "filter", "slash", "filter", "Show only the rows or lines that have a text.", shown=False, display="/"
-    ),
+    Key("command", "colon", "cmd", "Type a command, with completion and history."),
+    Key("filter", "slash", "filter", "Show only the rows or lines that have a text.", shown=False),
     Key("back", "escape", "back", "Go back: close dialog, zoom, filter or page.", shown=False, display="esc"),
     Key("refresh", "r", "refresh", "Refresh now: ask every node again.", shown=False),
     Key("zoom", "z", "zoom", "Give the focused pane the whole screen, and back.", shown=False),
@@ -95,6 +88,12 @@ GLOBAL = (
     Key("help", "question_mark,f1", "help", "Show every key of this view.", display="?"),
     Key("quit", "q", "quit", "Quit. What runs on the cluster keeps running.", shown=False),
 )
+
+
+def written(name: str) -> str:
+    """A key as people write it: `,` for `comma`, `^s` for `ctrl+s`."""
+    character = key_to_character(NAMES.get(name, name)) or " "
+    return character if character.isprintable() and not character.isspace() else name.replace("ctrl+", "^")
 
 
 def summary(key: Key) -> str:

@@ -14,7 +14,7 @@ from sparkconsole.model.work.job import Run
 from sparkconsole.verbs.grammar.forms import Field, FieldKind, fields
 from sparkconsole.verbs.grammar.registry import load
 from sparkconsole.verbs.grammar.session import Session
-from sparkconsole.verbs.help.complete import goes_on, images_in, models_in, names_for, place_of
+from sparkconsole.verbs.help.complete import images_in, models_in, names_for, place_of, waiting
 
 ANYWHERE = (*(option.names[0] for option in GLOBALS if not option.whole_run), "--help")
 """Options of every verb that make sense in a line."""
@@ -98,9 +98,8 @@ def meaning(line: str) -> str:
 
 def _words(words: tuple[str, ...], console_words: Sequence[str], known: Here) -> tuple[str, ...]:
     verb = verb_of(words)
-    following = tuple(
-        dict.fromkeys(v[len(words)] for v in load() if v[: len(words)] == words and len(v) > len(words))
-    )
+    count = len(words)
+    following = tuple(dict.fromkeys(v[count] for v in load() if v[:count] == words and len(v) > count))
     if not words:
         return (*following, *console_words)
     if not verb:
@@ -116,16 +115,13 @@ def verb_of(words: Sequence[str]) -> str:
 def _values(verb: str, given: tuple[str, ...], known: Here) -> tuple[str, ...]:
     """What may come next: the value that the last flag waits for, else names and flags."""
     every, words = _fields(verb), tuple(verb.split())
-    waiting = next((f for f in every if given[-1] in f.flags and f.kind is not FieldKind.CHECK), None)
-    if waiting is not None:
-        return names_for(words, waiting, known)
-    several = next((f for f in every if f.kind is FieldKind.LIST and goes_on(given, f)), None)
-    here = several or place_of(every, given[len(words) :])
+    if (asks := waiting(every, given[-1])) is not None:
+        return names_for(words, asks, known)
+    here = place_of(every, given[len(words) :])
     placed = names_for(words, here, known) if here is not None and "--" not in given else ()
-    flags = tuple(
-        f.flags[0] for f in every if f.flags and (f.kind is FieldKind.LIST or not set(f.flags) & set(given))
-    )
-    return (*(name for name in placed if name not in given), *(flags if "--" not in given else ()))
+    fresh = (f for f in every if f.flags and (f.kind is FieldKind.LIST or not set(f.flags) & set(given)))
+    flags = [f.flags[0] for f in fresh] if "--" not in given else []
+    return (*(name for name in placed if name not in given), *flags)
 
 
 @functools.cache

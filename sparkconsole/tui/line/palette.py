@@ -36,55 +36,40 @@ class Palette(Provider):
     async def search(self, query: str) -> Hits:
         """The entries that match, the best first."""
         matcher = self.matcher(query)
-        for entry in entries(self._console):
+        for entry in entries(cast("Host", self.app)):
             if (score := matcher.match(entry.words)) > 0:
                 words = matcher.highlight(entry.words)
-                yield Hit(score, words, entry.run, text=entry.words, help=self._help_line(entry))
+                yield Hit(score, words, entry.run, text=entry.words, help=self._text(entry))
 
     async def discover(self) -> AsyncIterator[DiscoveryHit]:
         """Everything, before anything is typed."""
-        for entry in entries(self._console):
-            yield DiscoveryHit(Content(entry.words), entry.run, text=entry.words, help=self._help_line(entry))
+        for entry in entries(cast("Host", self.app)):
+            yield DiscoveryHit(Content(entry.words), entry.run, text=entry.words, help=self._text(entry))
 
-    def _help_line(self, entry: PaletteEntry) -> str:
+    def _text(self, entry: PaletteEntry) -> str:
         """In one line, so that many entries stand on the screen."""
         return fitted(entry.help, max(self.app.size.width - 8, 20)).rstrip()
-
-    @property
-    def _console(self) -> Host:
-        return cast("Host", self.app)
 
 
 def entries(console: Host) -> list[PaletteEntry]:
     """Every entry, as things stand."""
     shown = [v for v in load().values() if not (v.why_not_read_only and console.options.read_only)]
+    of_nodes = [v for v in shown if _takes_a_node(v)]
+    named = [((*verb.words, node), verb.summary) for verb in of_nodes for node in console.store.nodes]
+    typed = [(word, summary(key)) for word, key in console.view.own_keys().items()]
+    typed += [(f"theme {name}", "Use this theme.") for name in sorted(console.available_themes)]
     return [
         *(_verb(console, verb) for verb in shown),
-        *(
-            PaletteEntry(
-                f"{' '.join(verb.words)} {node}", verb.summary, partial(console.say, (*verb.words, node))
-            )
-            for verb in shown
-            if _takes_a_node(verb)
-            for node in console.store.nodes
-        ),
-        *(
-            PaletteEntry(word, summary(key), partial(console.command, word))
-            for word, key in console.view.own_keys().items()
-        ),
-        *(
-            PaletteEntry(f"theme {name}", "Use this theme.", partial(console.command, f"theme {name}"))
-            for name in sorted(console.available_themes)
-        ),
+        *(PaletteEntry(" ".join(words), text, partial(console.say, words)) for words, text in named),
+        *(PaletteEntry(line, text, partial(console.command, line)) for line, text in typed),
     ]
 
 
 def _verb(console: Host, verb: Verb) -> PaletteEntry:
     words = " ".join(verb.words)
     if any(f.required for f in fields(words)):
-        return PaletteEntry(
-            f"{words} …", verb.summary, partial(console.open_line, filtering=False, text=f"{words} ")
-        )
+        begin = partial(console.open_line, filtering=False, text=f"{words} ")
+        return PaletteEntry(f"{words} …", verb.summary, begin)
     return PaletteEntry(words, verb.summary, partial(console.say, verb.words))
 
 

@@ -53,7 +53,7 @@ class CommandInput(Input):
     ]
     OFFERS = (
         Named("line.enter", "enter", "enter", display="⏎"),
-        Named("line.complete", "tab", "complete", display="tab"),
+        Named("line.complete", "tab", "complete"),
         Named("line.leave", "escape", "leave", display="esc"),
     )
     TAKES_ALL = True
@@ -108,12 +108,9 @@ class Prompt(Vertical):
     def compose(self) -> ComposeResult:
         """A line for what was wrong, and the input."""
         yield Static("", id="prompt-note", markup=False)
+        suggester = CommandSuggester(self)
         yield CommandInput(
-            disabled=True,
-            id="prompt-input",
-            suggester=CommandSuggester(self),
-            select_on_focus=False,
-            compact=True,
+            disabled=True, id="prompt-input", suggester=suggester, select_on_focus=False, compact=True
         )
 
     def open(self, *, filtering: bool, text: str = "") -> None:
@@ -201,21 +198,18 @@ class Prompt(Vertical):
         event.stop()
         if self.filtering and self.is_open:
             self.console.apply_filter(event.value)
-        elif self.has_class("-open"):
+        elif self.is_open:
             self.suggest(event.value)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """A command that is not in the grammar stays in the line, with what was wrong above it."""
         event.stop()
-        if self.filtering or not event.value.strip():
-            self.close()
-            return
-        wrong = self.console.command(event.value)
-        if wrong:
+        typed = "" if self.filtering else event.value
+        if typed.strip() and (wrong := self.console.command(typed)):
             self.note(wrong)
-            self._refused = event.value, event.time
-            return
-        self.close()
+            self._refused = typed, event.time
+        else:
+            self.close()
 
     @property
     def console(self) -> Host:

@@ -11,13 +11,11 @@ from sparkconsole.model.checks import Finding, Fix, Severity
 
 def findings_of(data: Mapping[str, Any]) -> tuple[Finding, ...]:
     """The findings of an answer of `check` or `doctor`."""
-    return tuple(
-        Finding(
-            f["check"], Severity(f["severity"]), f["node"], f["sentence"], f["remedy"],
-            Fix("", tuple(f["fix"])) if f.get("fix") else None,
-        )
-        for f in data.get("findings", ())
-    )  # fmt: skip
+    found = []
+    for f in data.get("findings", ()):
+        fix = Fix("", tuple(f["fix"])) if f.get("fix") else None
+        found.append(Finding(f["check"], Severity(f["severity"]), f["node"], f["sentence"], f["remedy"], fix))
+    return tuple(found)
 
 
 def tally(severities: Iterable[Severity]) -> str:

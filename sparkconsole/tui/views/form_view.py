@@ -17,7 +17,7 @@ from sparkconsole.tui.widgets.form import Form
 from sparkconsole.tui.widgets.log_view import LogView
 from sparkconsole.tui.work import Task
 
-NEXT_FIELD = Key("form.next", "tab", "field", "Go to the next field.", display="tab", act="app.focus_next")
+NEXT_FIELD = Key("form.next", "tab", "field", "Go to the next field.", act="app.focus_next")
 
 
 class FormView(View):
@@ -79,6 +79,10 @@ class FormView(View):
         else:
             return False
         return True
+
+    def sample_logs(self) -> None:
+        """New lines of the output."""
+        self.query_one(LogView).sample()
 
     def on_form_changed(self) -> None:
         """The commands follow what is typed."""

@@ -8,6 +8,7 @@ import socket
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
@@ -133,17 +134,14 @@ class ConsoleServer(Server):
 def serve(words: Sequence[str], port: int = 8000, host: str = LOOPBACK, *, shared: bool = False) -> int:
     """Serves until ctrl+c; Refused for an address that others reach."""
     if host not in (LOOPBACK, "localhost"):
-        raise Refused(
-            f"the console is served on {LOOPBACK} only, not on {host}",
-            hint=f"from elsewhere: ssh -L {port}:{LOOPBACK}:{port} THIS-MACHINE, then open the address",
-        )
+        hint = f"from elsewhere: ssh -L {port}:{LOOPBACK}:{port} THIS-MACHINE, then open the address"
+        raise Refused(f"the console is served on {LOOPBACK} only, not on {host}", hint=hint)
     with _listening(port) as door:
         server = ConsoleServer(words, door.getsockname()[1], secrets.token_urlsafe(24), shared=shared)
         sys.stdout.write(f"{server.address}\nctrl+c stops it; what runs on the cluster keeps running\n")
         sys.stdout.flush()
-        web.run_app(
-            server.application(), sock=door, access_log=None, print=lambda *_: None, shutdown_timeout=1.0
-        )
+        quiet: dict[str, Any] = {"access_log": None, "print": lambda *_: None}
+        web.run_app(server.application(), sock=door, shutdown_timeout=1.0, **quiet)
     return 0
 
 
@@ -152,6 +150,5 @@ def _listening(port: int) -> socket.socket:
     try:
         return socket.create_server((LOOPBACK, port))
     except OSError as error:
-        raise Refused(
-            f"port {port} cannot be listened on: {error.strerror}", hint="name another one with --port"
-        ) from error
+        cause = f"port {port} cannot be listened on: {error.strerror}"
+        raise Refused(cause, hint="name another one with --port") from error

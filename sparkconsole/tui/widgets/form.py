@@ -106,14 +106,12 @@ class Form(VerticalScroll, can_focus=False):
         labels: Mapping[str, str] | None = None,
         hints: Mapping[str, str] | None = None,
         long: Sequence[str] = (),
-        id: str | None = None,  # noqa: A002 - Textual's own name
     ) -> None:
-        super().__init__(id=id)
+        super().__init__()
         known = {f.name: f for f in fields(verb)}
         self.verb, self._fields = verb, tuple(known[name] for name in only)
-        self._choices, self._labels = dict(choices or {}), {**LABELS, **(labels or {})}
-        self._hints = dict(hints or {})
-        self._long = frozenset(long)
+        self._choices, self._labels = choices or {}, {**LABELS, **(labels or {})}
+        self._hints, self._long = hints or {}, long
 
     def compose(self) -> ComposeResult:
         """A line per field."""

@@ -18,8 +18,8 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from sparkconsole.tui.draw.columns import GAP, Cell, Column, TableRow, laid, one_line
-from sparkconsole.tui.draw.rows import RowSheet
+from sparkconsole.tui.draw.columns import GAP, Column, RowSheet, TableRow, laid, one_line
+from sparkconsole.tui.draw.frame import Cell
 from sparkconsole.tui.widgets.styled_text import strip
 
 
@@ -33,10 +33,9 @@ class SheetTable(ScrollView, can_focus=True):
         color: $foreground;
     }
     SheetTable > .table--header { color: $muted; text-style: bold; }
-    SheetTable > .table--cursor { background: $row-hover; }
+    SheetTable > .table--cursor, SheetTable > .table--hover { background: $row-hover; }
     SheetTable:focus > .table--cursor { background: $row-cursor; text-style: bold; }
     SheetTable:nocolor:focus > .table--cursor, SheetTable:ansi:focus > .table--cursor { text-style: reverse; }
-    SheetTable > .table--hover { background: $row-hover; }
     SheetTable > .table--empty { color: $muted; }
     """
     BINDINGS: ClassVar = [
@@ -73,7 +72,7 @@ class SheetTable(ScrollView, can_focus=True):
         empty: str = "nothing here",
         marking: bool = False,
         header: bool = True,
-        id: str | None = None,  # noqa: A002 - Textual's own name
+        id: str | None = None,
     ) -> None:
         super().__init__(id=id)
         self.empty, self.marking = empty, marking

@@ -35,7 +35,7 @@ class Lines(ScrollView):
         """Counted from the first line, scrolled or not."""
         times: int
 
-    def __init__(self, *, id: str | None = None, focus: bool = False) -> None:  # noqa: A002 - Textual's
+    def __init__(self, *, id: str | None = None, focus: bool = False) -> None:
         super().__init__(id=id)
         self.can_focus = focus
         self._count = 0

@@ -40,9 +40,8 @@ class LogView(ScrollView, can_focus=True):
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"log-view--{name}" for name in STYLES}
     DEFAULT_CSS = """
     LogView { height: 1fr; width: 1fr; overflow-y: scroll; overflow-x: auto; scrollbar-size: 0 1; }
-    LogView > .log-view--time { color: $text-muted; }
+    LogView > .log-view--time, LogView > .log-view--debug { color: $text-muted; }
     LogView > .log-view--node { color: $secondary; }
-    LogView > .log-view--debug { color: $text-muted; }
     LogView > .log-view--warning { color: $text-warning; }
     LogView > .log-view--error { color: $text-error; text-style: bold; }
     LogView > .log-view--match { text-style: reverse; }
@@ -57,13 +56,7 @@ class LogView(ScrollView, can_focus=True):
     class Moved(Message):
         """The reader scrolled, so that following may have begun or ended."""
 
-    def __init__(
-        self,
-        ring: LineRing[LogLine],
-        *,
-        id: str | None = None,  # noqa: A002 - Textual's own name
-        classes: str | None = None,
-    ) -> None:
+    def __init__(self, ring: LineRing[LogLine], *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
         self.ring, self.names = ring, {}
         self.marks: dict[int, str] = {}
@@ -325,9 +318,8 @@ class LogView(ScrollView, can_focus=True):
         end = strip.cell_length if span[1] == -1 else max(span[1] - left, start)
         style = self.screen.get_component_rich_style("screen--selection")
         head, inside, tail = strip.crop(0, start), strip.crop(start, end), strip.crop(end)
-        return Strip.join(
-            [head, Strip([Segment(s.text, (s.style or self.rich_style) + style) for s in inside]), tail]
-        )
+        marked = Strip([Segment(s.text, (s.style or self.rich_style) + style) for s in inside])
+        return Strip.join([head, marked, tail])
 
     def _row_text(self, row: int) -> Text:
         number, part = row >> 8, row & 255

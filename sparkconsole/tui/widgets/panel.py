@@ -6,7 +6,8 @@ from rich.cells import cell_len
 from rich.text import Text
 from textual.widget import Widget
 
-from sparkconsole.tui.draw.columns import Cell, laid, one_line, plain
+from sparkconsole.tui.draw.columns import laid, one_line, plain
+from sparkconsole.tui.draw.frame import Cell
 from sparkconsole.tui.widgets.styled_text import content
 
 EDGE = "─"
@@ -25,13 +26,7 @@ class Panel(Widget):
     Panel:focus, Panel:focus-within { border: round $frame-focus; }
     """
 
-    def __init__(
-        self,
-        *children: Widget,
-        title: Cell = "",
-        note: Cell = "",
-        id: str | None = None,  # noqa: A002 - Textual's own name
-    ) -> None:
+    def __init__(self, *children: Widget, title: Cell = "", note: Cell = "", id: str | None = None) -> None:
         super().__init__(*children, id=id)
         self._head: tuple[Cell, Cell] = (title, note)
         self._drawn: tuple[object, ...] = ()
@@ -42,14 +37,10 @@ class Panel(Widget):
         self._draw_head()
 
     def on_resize(self) -> None:
-        """Another width between title and note."""
+        """Another width between title and note; the edge between the two is of the frame's colour."""
         self._draw_head()
 
-    def on_focus(self) -> None:
-        """The edge between the two is of the frame's colour."""
-        self._draw_head()
-
-    on_blur = on_descendant_focus = on_descendant_blur = on_focus
+    on_focus = on_blur = on_descendant_focus = on_descendant_blur = on_resize
 
     def _draw_head(self) -> None:
         title, note = (one_line(t) for t in self._head)

@@ -20,7 +20,7 @@ Draw = Callable[[int, int], Sequence[Text]]
 class StyledText(Static):
     """Never markup: text from machines may stand in it."""
 
-    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002 - Textual's
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__("", id=id, classes=classes, markup=False)
         self._lines: tuple[Text, ...] | None = None
         self._draw: Draw | None = None

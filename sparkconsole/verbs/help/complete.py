@@ -226,18 +226,25 @@ def _of_verb(given: list[str], last: str, known: KnownNames) -> Iterable[str]:
     if not words:
         return (*seconds, *_globals()) if last.startswith("-") else seconds
     every = fields(" ".join(words))
-    waiting = next((f for f in every if given[-1] in f.flags and f.kind is not FieldKind.CHECK), None)
-    if waiting is not None:
-        return names_for(words, waiting, known)
+    if (asks := waiting(every, given[-1])) is not None:
+        return names_for(words, asks, known)
     if last.startswith("-"):
         return (*(flag for f in every for flag in (*f.flags, f.negative) if flag), *_globals())
-    several = next((f for f in every if f.kind is FieldKind.LIST and goes_on(given, f)), None)
-    here = several or place_of(every, given[len(words) :])
+    here = place_of(every, given[len(words) :])
     return (*seconds, *(names_for(words, here, known) if here else ()))
 
 
+def waiting(every: Sequence[Field], last: str) -> Field | None:
+    """The parameter whose flag was said last, and that waits for its value."""
+    return next((f for f in every if last in f.flags and f.kind is not FieldKind.CHECK), None)
+
+
 def place_of(every: Sequence[Field], words: Sequence[str]) -> Field | None:
-    """The parameter that the next word without a flag is."""
+    """The parameter that the next word without a flag is; of `--to a b` the one that takes several."""
+    flag = next((word for word in reversed(words) if word.startswith("-")), "")
+    several = next((f for f in every if f.kind is FieldKind.LIST and flag in f.flags), None)
+    if several is not None:
+        return several
     waits = {name for f in every if f.kind is not FieldKind.CHECK for name in f.flags}
     pairs = pairwise(("", *words))
     plain = [word for before, word in pairs if not word.startswith("-") and before not in waits]
@@ -245,12 +252,6 @@ def place_of(every: Sequence[Field], words: Sequence[str]) -> Field | None:
     if placed and placed[-1].kind is FieldKind.LIST:
         return placed[min(len(plain), len(placed) - 1)]
     return placed[len(plain)] if len(plain) < len(placed) else None
-
-
-def goes_on(words: Sequence[str], field: Field) -> bool:
-    """`--to a b`: the flag that takes several is the last one that was said."""
-    flags = [word for word in words if word.startswith("-")]
-    return bool(flags) and flags[-1] in field.flags
 
 
 def names_for(words: tuple[str, ...], field: Field, known: Names) -> tuple[str, ...]:

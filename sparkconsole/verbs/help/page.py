@@ -132,7 +132,6 @@ def _overview(width: int) -> str:
 
 def _group_text(first: str, width: int) -> str:
     verbs = load(first)
-    own = [" ".join(words) for words in verbs]
     blocks = [f"Usage: sparkconsole {first} WORD… [OPTIONS]", _wrapped(GROUPS[first], width)]
     if (first,) in verbs:
         blocks = [_verb_text(page((first,)), width)]
@@ -141,7 +140,7 @@ def _group_text(first: str, width: int) -> str:
     if (first,) not in verbs:
         examples = [pair for words in verbs for pair in examples_of(words)[:1]]
         blocks.append(_examples(examples, width))
-    return "\n\n".join((*blocks, f"sparkconsole help {own[-1]} explains one of them."))
+    return "\n\n".join((*blocks, f"sparkconsole help {' '.join([*verbs][-1])} explains one of them."))
 
 
 def _verb_text(help_page: HelpPage, width: int) -> str:

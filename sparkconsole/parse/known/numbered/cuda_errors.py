@@ -1,7 +1,5 @@
 """Errors of CUDA by number: `cudaError` of driver_types.h; 8xx also as cuInit gives them."""
 
-from __future__ import annotations
-
 from sparkconsole.parse.known.known import NumberMeaning
 
 _MEMORY = "lower --gpu-memory-utilization, --max-model-len or --max-num-seqs"

@@ -1,7 +1,5 @@
 """Errors of Linux by number: asm-generic/errno.h. A console on another system numbers its own otherwise."""
 
-from __future__ import annotations
-
 from sparkconsole.parse.known.known import NumberMeaning
 
 _ROWS = (

@@ -1,8 +1,6 @@
 """Exit statuses: of POSIX shells, Docker (125 to 127), 128 with a signal, systemd (systemd.exec(5)) and curl;
 and the signals."""
 
-from __future__ import annotations
-
 from sparkconsole.parse.known.known import NumberMeaning
 
 _LOGS = "see what it did last: sparkconsole logs"

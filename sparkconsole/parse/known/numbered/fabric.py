@@ -5,8 +5,6 @@ The words are those of `ibv_wc_status_str`. Vendor errors are ConnectX's own syn
 public issues name them.
 """
 
-from __future__ import annotations
-
 from sparkconsole.parse.known.known import NumberMeaning
 
 _PEER = "sparkconsole fabric test; the kernel log of the node at the other end: mlx5 lines"

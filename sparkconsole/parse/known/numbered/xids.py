@@ -4,8 +4,6 @@ Source: NVIDIA's Xid catalogue, docs.nvidia.com/deploy/xid-errors/analyzing-xid-
 as of October 2025), and for older GPUs the list of docs.nvidia.com/deploy/xid-errors.
 """
 
-from __future__ import annotations
-
 from sparkconsole.parse.known.known import NumberMeaning
 
 _PROGRAM = "start the server again; another attention backend or --enforce-eager; a newer image"

@@ -1,7 +1,5 @@
 """What `vllm serve` and `vllm bench` say when they cannot start or go on. Versions 0.8 to 0.33."""
 
-from __future__ import annotations
-
 from sparkconsole.parse.known.known import During, cause, end, harmless, warning
 
 ENGINE = {

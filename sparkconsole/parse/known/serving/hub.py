@@ -1,7 +1,5 @@
 """What huggingface_hub, transformers and safetensors say of a model that cannot be had or read."""
 
-from __future__ import annotations
-
 from sparkconsole.parse.known.known import During, cause, end, harmless, warning
 
 _OF_HUB = (

@@ -3,8 +3,6 @@
 Triton, torch.compile, FlashInfer, DeepGEMM and CUTLASS.
 """
 
-from __future__ import annotations
-
 from sparkconsole.parse.known.known import cause, end
 
 KERNELS = {

@@ -1,7 +1,5 @@
 """What vLLM and transformers say when a model's layers and weights are not those that they expect."""
 
-from __future__ import annotations
-
 from sparkconsole.parse.known.known import cause
 
 MODEL_FILES = {

@@ -1,7 +1,5 @@
 """How vLLM's ranks fail to meet, fall silent or die, and what the engine says of it."""
 
-from __future__ import annotations
-
 from sparkconsole.parse.known.known import During, cause, consequence, end
 
 RANKS = {

@@ -1,7 +1,5 @@
 """What Ray says of nodes, workers and what it waits for. Ray 2.40 to 2.60."""
 
-from __future__ import annotations
-
 from sparkconsole.parse.known.known import cause, end, harmless, warning
 
 RAY = {

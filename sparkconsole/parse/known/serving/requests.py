@@ -1,7 +1,5 @@
 """What vLLM says of requests that it cannot serve, and its web server too: the server is well."""
 
-from __future__ import annotations
-
 from sparkconsole.parse.known.known import cause, fact, warning
 
 REQUESTS = {

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from sparkconsole.model.bench import BenchSpec, bench_argv
 from sparkconsole.tui.draw.preview import CommandPreview
+from sparkconsole.tui.widgets.form import Form
 from sparkconsole.verbs.grammar.bounds import checked_spec
 from sparkconsole.verbs.grammar.dispatch import understand
 
@@ -35,6 +36,11 @@ CHOICES = {
     "output_len": ("128", "256", "1024"),
     "dataset_name": ("random", "sharegpt", "sonnet", "custom", "hf"),
 }
+
+
+def form() -> Form:
+    """The benchmark's fields."""
+    return Form("bench run", FIELDS, labels=LABELS, hints=HINTS, choices=CHOICES, long=LONG)
 
 
 def commands(words: Sequence[str], model: str, container: str) -> CommandPreview:

@@ -32,7 +32,7 @@ class KeptBenches(OptionList):
 
         id: str
 
-    def __init__(self, *, id: str, classes: str) -> None:  # noqa: A002 - Textual's own name
+    def __init__(self, *, id: str, classes: str) -> None:
         super().__init__(id=id, classes=classes, markup=False)
         self._benches: tuple[Mapping[str, Any], ...] = ()
         self.marked: tuple[str, ...] = ()

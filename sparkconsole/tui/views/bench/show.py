@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,7 +13,7 @@ from sparkconsole.fleet.store import ServerPhase
 from sparkconsole.model.bench import KINDS
 from sparkconsole.model.text.units import UNKNOWN, four_digits, stopwatch
 from sparkconsole.tui.draw.bars import work_bar
-from sparkconsole.tui.draw.charts import SCALE, area, histogram
+from sparkconsole.tui.draw.charts import SCALE, area, histogram, rounded_up
 from sparkconsole.tui.draw.frame import error_lines, plain
 from sparkconsole.tui.work import Task, TaskState
 
@@ -31,15 +30,12 @@ NOTHING = "No server answers, so there is nothing to benchmark. 5 serves a model
 def progress_text(done: float | None, total: float | None, elapsed_s: float | None, width: int) -> Text:
     """`▕████▌   ▏ 46/64  01:12  ~ 00:28 left`; the time left is what the mean so far says, so it has a ~."""
     share = done / total if done is not None and total else None
-    text = Text(no_wrap=True, end="")
-    text.append_text(work_bar(share, max(0, min(40, width - 34))))
+    text = work_bar(share, max(0, min(40, width - 34)))
     counted = f"{done:.0f}/{total:.0f}" if done is not None and total else "no request finished yet"
-    text.append(f" {counted}", "bold")
-    text.append(f"  {stopwatch(elapsed_s)}")
+    text.append(f" {counted}", "bold").append(f"  {stopwatch(elapsed_s)}")
     if share and elapsed_s and share < 1:
         text.append(f"  ~ {stopwatch(elapsed_s / share - elapsed_s)} left", "$muted")
-    text.truncate(max(width, 0), overflow="ellipsis")
-    return text
+    return _within(text, width)
 
 
 def result_lines(result: Mapping[str, Any], width: int) -> list[Text]:
@@ -61,24 +57,19 @@ def result_lines(result: Mapping[str, Any], width: int) -> list[Text]:
         ),
     ]
     latencies = result.get("latencies") or {}
-    kinds = [k for k in KINDS if any(f"{s}_{k}" in latencies for s in ("mean", "median", "p99"))]
+    stats = ("mean", "median", "p99")
+    kinds = [k for k in KINDS if any(f"{s}_{k}" in latencies for s in stats)]
     if kinds:
-        lines.append(_row(("ms", "mean", "median", "p99"), "$muted"))
-    lines += [
-        _row((k.upper(), *(four_digits(latencies.get(f"{s}_{k}")) for s in ("mean", "median", "p99"))), "")
-        for k in kinds
-    ]
+        lines.append(_row(("ms", *stats), "$muted"))
+    lines += [_row((k.upper(), *(four_digits(latencies.get(f"{s}_{k}")) for s in stats)), "") for k in kinds]
     return [_within(line, width) for line in lines]
 
 
 def spread_title(kind: str, result: Mapping[str, Any]) -> str:
     """`ttft ms · p50 212 · p99 871`, for the frame of its distribution."""
     latencies = result.get("latencies") or {}
-    parts = [
-        f"{short} {four_digits(latencies[f'{name}_{kind}'])}"
-        for name, short in (("median", "p50"), ("p99", "p99"))
-        if f"{name}_{kind}" in latencies
-    ]
+    keys = {"p50": f"median_{kind}", "p99": f"p99_{kind}"}
+    parts = [f"{name} {four_digits(latencies[key])}" for name, key in keys.items() if key in latencies]
     return " · ".join((f"{kind} ms", *parts))
 
 
@@ -94,8 +85,7 @@ def history_row(bench: Mapping[str, Any], width: int, *, mark: str = " ") -> Tex
     conc = spec.get("max_concurrency")
     failed = result.get("failed") or 0
     text = Text(no_wrap=True, end="")
-    text.append(f"{mark} ", "bold $mark")
-    text.append(f"{plain(str(bench.get('when') or ''))[5:]:<11}  ", "$muted")
+    text.append(f"{mark} ", "bold $mark").append(f"{plain(str(bench.get('when') or ''))[5:]:<11}  ", "$muted")
     text.append(f"{f'conc {conc}' if conc else 'no limit':<8} {spec.get('num_prompts', UNKNOWN)!s:>5} req ")
     text.append(f"{four_digits(result.get('output_tokens_per_s')):>7} tok/s  ", "bold")
     text.append(f"ttft {four_digits((result.get('latencies') or {}).get('median_ttft')):>6} ms  ")
@@ -111,13 +101,8 @@ def course(rates: Sequence[float | None], width: int, height: int) -> list[Text]
     if peak is None:
         return []
     each = max(1, (width - SCALE - 1) // len(rates))
-    return area([rate for rate in rates for _ in range(each)], width, height, high=_top(peak))
-
-
-def _top(peak: float) -> float:
-    """A round number above the peak, near enough that the chart fills its room."""
-    power = 10 ** math.floor(math.log10(peak)) if peak > 0 else 1
-    return next(step * power for step in (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10) if step * power >= peak)
+    top = rounded_up(peak, (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10))  # so near that the chart fills its room
+    return area([rate for rate in rates for _ in range(each)], width, height, high=top)
 
 
 def _row(cells: Sequence[str], style: str) -> Text:
@@ -130,8 +115,7 @@ def _pairs(width: int, *pairs: tuple[str, ...]) -> Text:
     for name, value, *style in pairs:
         if text.plain and cell_len(text.plain) + len(name) + len(value) + 4 > width:
             break
-        text.append("   " if text.plain else "")
-        text.append(f"{name} ", "$muted")
+        text.append("   " if text.plain else "").append(f"{name} ", "$muted")
         text.append(value, style[0] if style else "bold")
     return text
 

@@ -24,7 +24,6 @@ from sparkconsole.tui.views.bench import form as filling
 from sparkconsole.tui.views.bench import show
 from sparkconsole.tui.views.bench.kept import KeptBenches
 from sparkconsole.tui.views.form_view import NEXT_FIELD, FormView
-from sparkconsole.tui.widgets.form import Form
 from sparkconsole.tui.widgets.log_view import LogView
 from sparkconsole.tui.widgets.styled_text import StyledText, frame_title
 from sparkconsole.tui.work import Task, TaskState
@@ -40,11 +39,11 @@ class BenchView(FormView):
     AUTO_FOCUS = ""
     KEYS = (
         NEXT_FIELD,
-        Key("bench.run", "ctrl+j", "run", changes=True, display="^j"),
+        Key("bench.run", "ctrl+j", "run", changes=True),
         Key("runs.stop", "X", "stop…", changes=True),
         Key("bench.form", "e", "form", "Show the form, or the run and its result."),
         Key("bench.compare", "c", "compare", "Compare the two marked results."),
-        Key("bench.save", "ctrl+s", "save", "Save the shown result as a JSON file.", display="^s"),
+        Key("bench.save", "ctrl+s", "save", "Save the shown result as a JSON file."),
         Key("bench.copy", "y", "copy cmd", "Copy the exact command.", act="copy_command"),
         Key("bench.log", "l", "log", "Show the whole output of the newest benchmark."),
     )
@@ -63,15 +62,13 @@ class BenchView(FormView):
     BenchView.-running #bench-rate, BenchView.-rated.-tall #bench-rate { display: block; }
     BenchView.-spread #bench-spreads { display: block; }
     BenchView.-running #bench-spreads { display: none; }
-    BenchView.-running #bench-log { display: block; }
+    BenchView.-running #bench-log, BenchView.-tall #bench-log { display: block; }
     BenchView.-short.-running #bench-kept { display: none; }
     BenchView.-short.-running #bench-spec, BenchView.-short.-done #bench-spec { display: none; }
     BenchView.-short.-editing #bench-spec { display: block; }
     BenchView.-short.-editing #bench-rate, BenchView.-short.-editing #bench-spreads { display: none; }
-    BenchView.-tall #bench-rate { height: 9; }
-    BenchView.-tall #bench-spreads { height: 9; }
+    BenchView.-tall #bench-rate, BenchView.-tall #bench-spreads { height: 9; }
     BenchView.-tall #bench-command { margin-top: 1; max-height: 4; }
-    BenchView.-tall #bench-log { display: block; }
     """
 
     def __init__(self) -> None:
@@ -89,14 +86,7 @@ class BenchView(FormView):
         """Form, numbers, chart, distributions, output and history."""
         with Vertical(id="bench-spec", classes="pane") as panel:
             panel.border_title = "benchmark"
-            yield Form(
-                "bench run",
-                filling.FIELDS,
-                labels=filling.LABELS,
-                hints=filling.HINTS,
-                choices=filling.CHOICES,
-                long=filling.LONG,
-            )
+            yield filling.form()
             yield StyledText(id="bench-command")
         yield StyledText(id="bench-now", classes="pane")
         yield StyledText(id="bench-rate", classes="pane")
@@ -148,10 +138,6 @@ class BenchView(FormView):
         ):
             self._draw(task, running)
 
-    def sample_logs(self) -> None:
-        """New lines of the output."""
-        self.query_one(LogView).sample()
-
     def _draw(self, task: Task | None, running: bool) -> None:
         self._follow(task, running)
         result = self._result(task)
@@ -159,7 +145,9 @@ class BenchView(FormView):
         self.set_class(not running and (result is not None or self._failed(task)), "-done")
         self.set_class(any(show.spread(k, result or {}) for k in SPREADS), "-spread")
         self.set_class(bool(self._rates) and self._shown is None, "-rated")
-        self._draw_command()
+        width = max(20, self.query_one("#bench-spec").size.width)
+        lines = preview_lines(self.preview(), width, 4 if self.has_class("-tall") else 3)
+        self.query_one("#bench-command", StyledText).show(lines)
         self._draw_now(task, running, result)
         self._draw_rate()
         self._draw_spreads(result or {})
@@ -193,11 +181,6 @@ class BenchView(FormView):
         if task is not None and task.answer is not None:
             return dict(task.answer.data.get("result") or {}) or None
         return None
-
-    def _draw_command(self) -> None:
-        width = max(20, self.query_one("#bench-spec").size.width)
-        lines = preview_lines(self.preview(), width, 4 if self.has_class("-tall") else 3)
-        self.query_one("#bench-command", StyledText).show(lines)
 
     def commands(self) -> CommandPreview:
         """The benchmark's own command, in the container."""
@@ -305,7 +288,7 @@ class BenchView(FormView):
             return
         self.console.say(("bench", "compare", *marked))
 
-    async def action_bench_log(self) -> None:
+    def action_bench_log(self) -> None:
         """`l`"""
         task = self.run_under_way()
         if task is None:

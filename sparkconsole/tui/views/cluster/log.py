@@ -31,8 +31,7 @@ class ClusterLog(LogView):
         """`serving`: another value means that another model is served, or none."""
         names, of = session.fleet.names, (session.fleet.names, session.cluster.container, serving)
         if self.feed is None or of != self._of:
-            if self.feed is not None:
-                self.feed.stop()
+            self.let_go()
             self._of = of
             self.show_ring(LineRing())
             self.names = dict(zip(names, short_names(names, NAME_WIDTH), strict=True))

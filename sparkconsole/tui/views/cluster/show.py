@@ -41,17 +41,12 @@ def arrange(width: int, height: int, nodes: int, forced: str = "") -> Arrangemen
     """`forced`: `cards` or `table`, what the person chose for the session."""
     if nodes == 0:
         return Arrangement(0, panes={"empty": (0, 0, width, height)})
-    as_cards = forced == "cards" or (forced != "table" and cards_fit(width, height, nodes))
-    if not as_cards:
+    # All cards, the served model and some events, without scrolling.
+    least = -(-nodes // max(1, width // CARD_WIDTH)) * CARD_LEAST + SERVE + EVENTS + PROBLEM
+    if forced != "cards" and (forced == "table" or least > height):
         return _table(width, height, nodes)
     placed = _three_columns if width >= HUGE - 2 and nodes <= 2 else _cards
     return placed(width, height, nodes)
-
-
-def cards_fit(width: int, height: int, nodes: int) -> bool:
-    """All cards, the served model and some events fit without scrolling."""
-    rows = -(-nodes // max(1, width // CARD_WIDTH))
-    return rows * CARD_LEAST + SERVE + EVENTS + PROBLEM <= height
 
 
 def cards_in_row(width: int, height: int, nodes: int) -> int:
@@ -165,7 +160,7 @@ def next_step(store: Store, context: DrawContext) -> str:
     known = [n for n in nodes if n.images is not None]
     if known and not any(of.own_image(n, context) for n in known):
         return "no node has the image: 3, then B builds it and C copies it to the others"
-    boxes = [of.own_container(n, context) for n in nodes if n.containers is not None]
+    boxes = [of.own_container(n, context.container) for n in nodes if n.containers is not None]
     if boxes and not any(box and box.running for box in boxes):
         return "no container runs: U brings the cluster up (4 shows each step)"
     return "5 chooses a model and starts it"
@@ -177,9 +172,8 @@ def next_step(store: Store, context: DrawContext) -> str:
 def heat_line(states: Sequence[NodeState], width: int) -> Text:
     """` heat ████▇▇██  GPU%`, a cell a node."""
     values, lost = _heat(states)
-    room = width - 16
-    line = Text("   heat  ", "$muted").append_text(heat_strip(values, room, lost=lost))
-    return line.append("  GPU%", "$muted")
+    strip = heat_strip(values, width - 16, lost=lost)
+    return Text("   heat  ", "$muted").append_text(strip).append("  GPU%", "$muted")
 
 
 def heat_lines(states: Sequence[NodeState], width: int) -> list[Text]:

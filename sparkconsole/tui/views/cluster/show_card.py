@@ -255,7 +255,7 @@ def _wrong_here(state: NodeState, context: DrawContext) -> list[str]:
 
 def container_row(state: NodeState, context: DrawContext, width: int) -> Text:
     """`cntr ▶ vllm_node 41m  image vllm-node`"""
-    box, held = of.own_container(state, context), of.now(state).gpu_used
+    box, held = of.own_container(state, context.container), of.now(state).gpu_used
     image = styled(box.image, "$muted") if box else Text()
     used = Text(f"gpu holds {gib(held)} GiB" if held else "", "$muted")
     return _labelled("cntr", fitting((of.container_word(state, context), used, image), width - LABEL))

@@ -48,12 +48,8 @@ def problems(store: Store, context: DrawContext) -> tuple[Problem, ...]:
         *(some("✖", _lost(same, context), tuple(n.name for n in same)) for same in lost),
         *_served(store),
         *(some("!", f"down on purpose: {plain(s[0].own_action)}", tuple(n.name for n in s)) for s in meant),
-        *(some("!", together([t for _, t in same]), _names(same)) for same in alike),
+        *(some("!", together([t for _, t in same]), tuple(dict(same))) for same in alike),
     )
-
-
-def _names(same: Iterable[tuple[str, str]]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(name for name, _ in same))
 
 
 def _cause(state: NodeState) -> str:

@@ -142,13 +142,9 @@ def columns_for(width: int, names: Sequence[str]) -> NodeColumns:
     for limit in range(max(c.need for c in COLUMNS), -1, -1):
         kept = tuple(c for c in COLUMNS if c.need <= limit)
         for gap in (2, 1):
-            if (spare := width - _total(kept, gap)) >= wanted or limit + gap == 1:
+            if (spare := width - LEAD - sum(c.width + gap for c in kept)) >= wanted or limit + gap == 1:
                 return NodeColumns(kept, max(1, min(wanted, spare)), gap)
     return NodeColumns((), max(1, width - LEAD))
-
-
-def _total(columns: Sequence[NodeColumn], gap: int) -> int:
-    return LEAD + sum(c.width + gap for c in columns)
 
 
 def header(plan: NodeColumns, sort: str = "") -> Text:

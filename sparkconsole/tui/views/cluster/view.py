@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.widget import Widget
@@ -41,15 +39,9 @@ class ClusterView(NodeActions):
         Key("node.mark_all", "a", "all", "Mark all nodes, or none."),
         Key("cluster.layout", "v", "cards/table", "Show cards or a table, for this session."),
         Key(
-            "sort.previous",
-            "comma",
-            "sort",
-            "Sort by the previous column.",
-            display=",",
-            shown=False,
-            act="sort_next(-1)",
+            "sort.previous", "comma", "sort", "Sort by the previous column.", shown=False, act="sort_next(-1)"
         ),
-        Key("sort.next", "full_stop", "sort", "Sort by the next column.", display="."),
+        Key("sort.next", "full_stop", "sort", "Sort by the next column."),
     )
     DEFAULT_CSS = """
     ClusterView #body { layers: panes; }
@@ -66,7 +58,6 @@ class ClusterView(NodeActions):
         self._plan = show.Arrangement(0)
         self._at_s, self._seen = -1.0, -1
         self._zoomed: Widget | None = None
-        self._drawn: tuple[Any, ...] = ()
 
     def compose_body(self) -> ComposeResult:
         """Every pane there can be; `show.arrange` says which have a place."""
@@ -86,12 +77,9 @@ class ClusterView(NodeActions):
             return
         context = self.context()
         pulse = int(context.now_s) if self._ticking(context) else int(context.now_s // 60)
-        now = (
-            self._version(context.now_s), pulse, size, board.cursor, frozenset(board.marked),
-            self._forced, self._sort, self._needle, id(self.maximized), self.console.session is None,
-        )  # fmt: skip
-        if now != self._drawn:
-            self._drawn = now
+        chosen = (self._forced, self._sort, self._needle, id(self.maximized), self.console.session is None)
+        seen = (self._version(context.now_s), pulse, size, board.cursor, frozenset(board.marked))
+        if self.is_new(*seen, *chosen):
             nodes = len(self.console.store.nodes)
             self._place(show.arrange(size.width, size.height, nodes, self._forced))
             self._draw(context)
@@ -109,10 +97,9 @@ class ClusterView(NodeActions):
 
     def _ticking(self, context: DrawContext) -> bool:
         """Some age or time that is shown changes every second."""
-        nodes = self.console.store.nodes.values()
-        return self.console.store.server.since_s is not None or any(
-            n.reach is not Reachability.UP or of.is_stale(n, context) for n in nodes
-        )
+        store = self.console.store
+        old = any(n.reach is not Reachability.UP or of.is_stale(n, context) for n in store.nodes.values())
+        return old or store.server.since_s is not None
 
     def _place(self, plan: show.Arrangement) -> None:
         """Each pane where the plan says; the zoomed one everywhere."""
@@ -202,10 +189,9 @@ class ClusterView(NodeActions):
 
     def _draw_empty(self, context: DrawContext) -> None:
         width, height = self._room("empty")
-        opening = self.console.session is None
-        lines = [Text("reading the list of nodes …", "$muted")] if opening else show.empty_lines(
-            from_home(config_folder() / "cluster.toml")
-        )  # fmt: skip
+        lines = [Text("reading the list of nodes …", "$muted")]
+        if self.console.session is not None:
+            lines = show.empty_lines(from_home(config_folder() / "cluster.toml"))
         broad = max(line.cell_len for line in lines)
         left = " " * max(1, (width - max(broad, 48)) // 2)
         above = max(1, (height - len(lines)) // 3)

@@ -11,7 +11,7 @@ from sparkconsole.model.checks import BY_ID, Finding, Severity, joined_findings
 from sparkconsole.model.work.answer import Answer, Sheet
 from sparkconsole.tui.draw.bars import named, number_heads
 from sparkconsole.tui.draw.columns import Column, TableRow
-from sparkconsole.tui.draw.frame import hung, plain
+from sparkconsole.tui.draw.frame import SIGN_STYLES, hung, plain
 from sparkconsole.tui.views.doctor.show_findings import MARK_OF, CheckRow, Mark
 from sparkconsole.tui.views.findings import tally
 
@@ -27,13 +27,6 @@ TITLES = {
     "engine": "same rank flags", "model": "model complete", "exposed": "nothing exposed",
     "swap": "no swapping",
 }  # fmt: skip
-STYLES = {
-    Mark.OK: "$node-up",
-    Mark.WARN: "$node-warn",
-    Mark.FAIL: "$node-lost",
-    Mark.UNKNOWN: "$muted",
-    Mark.NONE: "$muted",
-}
 CHECK_WIDTH, FOUND_LEAST, CELL, NAMED = 15, 20, 2, 6
 
 
@@ -65,7 +58,7 @@ def table_row(row: CheckRow, shown: Sequence[Column]) -> TableRow:
 
 
 def _cell(mark: Mark, ignored: bool) -> Text:
-    return Text(mark.value, "$muted" if ignored else STYLES[mark])
+    return Text(mark.value, "$muted" if ignored else SIGN_STYLES[mark])
 
 
 def _together(row: CheckRow, width: int) -> Text:
@@ -77,7 +70,7 @@ def _together(row: CheckRow, width: int) -> Text:
         return text
     for mark in Mark:
         if count := sum(m is mark for m in row.marks.values()):
-            text.append(f"{mark.value} {count}", "$muted" if row.ignored else STYLES[mark]).append("  ")
+            text.append(f"{mark.value} {count}", "$muted" if row.ignored else SIGN_STYLES[mark]).append("  ")
     return text
 
 
@@ -109,7 +102,7 @@ def evidence(row: CheckRow, width: int) -> list[Text]:
     lines: list[Text] = []
     for each in joined_findings(row.problems):
         finding, mark = each.finding, MARK_OF[each.finding.severity]
-        lines += hung(f"{mark} ", STYLES[mark], _sentence(finding, each.nodes), width)
+        lines += hung(f"{mark} ", SIGN_STYLES[mark], _sentence(finding, each.nodes), width)
         lines += hung("→ ", "$muted", plain(finding.remedy), width, "bold")
         lines += hung("F ", "$muted", shlex.join(finding.fix.argv), width, "$muted") if finding.fix else []
     if row.unasked:
@@ -136,10 +129,8 @@ def verdict(rows: Sequence[CheckRow]) -> str:
 
 def explained(row: CheckRow) -> Answer:
     """Why the check is made, and all that it found."""
-    cells = [
-        (MARK_OF[f.severity].value, f.node or "all", f.sentence, f.remedy)
-        for f in (*row.problems, *_fine(row))
-    ]
+    found = (*row.problems, *_fine(row))
+    cells = [(MARK_OF[f.severity].value, f.node or "all", f.sentence, f.remedy) for f in found]
     cells += [(Mark.UNKNOWN.value, node, "not checked", "") for node in row.unasked]
     known = BY_ID.get(row.check)
     parts: list[Sheet | str] = [f"{known.question} {known.why}", f"based on: {known.needs}"] if known else []

@@ -38,11 +38,9 @@ class DoctorView(View):
         Key("doctor.copy", "y", "copy report", "Copy the whole report as text."),
     )
     DEFAULT_CSS = """
-    DoctorView #checks { height: 1fr; }
+    DoctorView #checks, DoctorView.-tall #evidence, DoctorView #evidence StyledText { height: 1fr; }
     DoctorView #evidence { height: 6; }
     DoctorView.-tall #checks { height: 16; }
-    DoctorView.-tall #evidence { height: 1fr; }
-    DoctorView #evidence StyledText { height: 1fr; }
     """
 
     def __init__(self) -> None:
@@ -194,20 +192,15 @@ class DoctorView(View):
 
     def action_doctor_next(self) -> None:
         """`n`"""
-        before = self.table.cursor_key
-        if not self._go_to_problem():
-            self.notify("no problem found" if self._rows else "nothing was checked yet", timeout=3)
-        elif self.table.cursor_key == before:
-            self.notify("no other problem", timeout=3)
-
-    def _go_to_problem(self) -> bool:
-        """From the cursor on, and round; False when there is none."""
-        keys = self.table.keys
-        at = keys.index(self.table.cursor_key) + 1 if self.table.cursor_key in keys else 0
+        keys, before = self.table.keys, self.table.cursor_key
+        at = keys.index(before) + 1 if before in keys else 0  # from the cursor on, and round
         found = next((k for k in (*keys[at:], *keys[:at]) if self._rows[k].pressing), None)
-        if found is not None:
+        if found is None:
+            self.notify("no problem found" if self._rows else "nothing was checked yet", timeout=3)
+        elif found == before:
+            self.notify("no other problem", timeout=3)
+        else:
             self.table.cursor_key = found
-        return found is not None
 
     def action_doctor_ignore(self) -> None:
         """`i`"""

@@ -27,21 +27,21 @@ from sparkconsole.tui.widgets.styled_text import StyledText
 from sparkconsole.tui.work import Task
 from sparkconsole.verbs.grammar.forms import words
 
-BUILD_FIELDS = (
+FIELDS = (
     "recipe", "tag", "vllm_ref", "triton_ref", "build_jobs", "rebuild_deps", "rebuild_vllm", "on",
     "copy_to", "no_cache", "copy_parallel", "full_log", "least_free", "network", "build_arg",
 )  # fmt: skip
-BUILD_LABELS = {
+LABELS = {
     "vllm_ref": "vLLM ref", "triton_ref": "triton", "build_jobs": "jobs", "rebuild_deps": "rebuild deps",
     "rebuild_vllm": "rebuild vLLM", "copy_to": "copy to", "copy_parallel": "in parallel",
     "no_cache": "no cache", "full_log": "full log", "least_free": "min free GB", "build_arg": "build args",
 }  # fmt: skip
-BUILD_HINTS = {
+HINTS = {
     "on": "the head", "copy_to": "none", "network": "default", "least_free": "default",
     "build_arg": "KEY=VALUE …",
 }  # fmt: skip
 LONG = ("recipe", "tag", "vllm_ref", "build_arg")
-"""Fields that get a whole line."""
+"""Those of a build that get a whole line."""
 COPY_FIELDS = ("from_", "parallel", "through_console")
 COPY_LABELS = {"through_console": "through this computer"}
 
@@ -100,15 +100,8 @@ class BuildPane(ImageWorkPane):
     def compose(self) -> ComposeResult:
         """The form, and the place of the work."""
         self.border_title = "build"
-        recipes, hosts = {"recipe": RECIPES, "copy_to": ("all",)}, {"network": ("host",)}
-        yield Form(
-            "image build",
-            BUILD_FIELDS,
-            choices={**recipes, **hosts},
-            labels=BUILD_LABELS,
-            hints=BUILD_HINTS,
-            long=LONG,
-        )
+        choices = {"recipe": RECIPES, "copy_to": ("all",), "network": ("host",)}
+        yield Form("image build", FIELDS, choices=choices, labels=LABELS, hints=HINTS, long=LONG)
         yield StyledText(classes="progress")
         yield LogView(LineRing())
 
@@ -137,9 +130,8 @@ class CopyPane(ImageWorkPane):
         """The receivers, how, and the place of the work."""
         self.border_title = "copy"
         yield Targets()
-        yield Form(
-            "image copy", COPY_FIELDS, labels=COPY_LABELS, hints={"from_": "the head"}, long=COPY_FIELDS
-        )
+        hints = {"from_": "the head"}
+        yield Form("image copy", COPY_FIELDS, labels=COPY_LABELS, hints=hints, long=COPY_FIELDS)
         yield StyledText(classes="progress")
         yield LogView(LineRing())
 
@@ -176,13 +168,13 @@ def kind_of(task: Task) -> JobKind | None:
     kind = verbs.get(" ".join(task.words[:2]))
     if kind is JobKind.BUILD and "--no-build" in task.words:
         return JobKind.COPY
-    if task.words[:2] == ("runs", "attach") and task.session and task.session.run:
-        kinds = [job.kind for job in task.session.run.jobs]
+    if task.words[:2] == ("runs", "attach") and task.run:
+        kinds = [job.kind for job in task.run.jobs]
         return next((k for k in verbs.values() if k in kinds), None)
     return kind
 
 
-CHOOSE = (Key("targets.choose", "space,enter", "choose", display="space"),)
+CHOOSE = (Key("targets.choose", "space,enter", "choose"),)
 
 
 class Targets(SheetTable):

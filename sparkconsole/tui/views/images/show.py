@@ -20,7 +20,7 @@ from sparkconsole.model.text.units import UNKNOWN, age, binary_size
 from sparkconsole.model.work.answer import Answer, Sheet
 from sparkconsole.tui.draw.bars import named, short_names
 from sparkconsole.tui.draw.columns import Column, TableRow
-from sparkconsole.tui.draw.frame import filled, plain
+from sparkconsole.tui.draw.frame import SIGN_STYLES, filled, plain
 from sparkconsole.tui.draw.node_state import seconds_since
 
 NAMED = 44
@@ -37,18 +37,7 @@ class Cell(StrEnum):
     UNKNOWN = "·"
 
 
-MEANINGS = {
-    Cell.SAME: "same",
-    Cell.OTHER: "different",
-    Cell.MISSING: "missing",
-    Cell.UNKNOWN: "unknown",
-}
-_STYLES = {
-    Cell.SAME: "$node-up",
-    Cell.OTHER: "$node-warn",
-    Cell.MISSING: "$node-none",
-    Cell.UNKNOWN: "$muted",
-}
+MEANINGS = {Cell.SAME: "same", Cell.OTHER: "different", Cell.MISSING: "missing", Cell.UNKNOWN: "unknown"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +166,7 @@ def _under(row: ImageRow, headings: Sequence[str], width: int) -> Text:
 
 def mark(cell: Cell) -> Text:
     """The sign of one node."""
-    return Text(cell.value, _STYLES[cell])
+    return Text(cell.value, SIGN_STYLES[cell])
 
 
 def marks(row: ImageRow, width: int) -> Text:
@@ -185,9 +174,7 @@ def marks(row: ImageRow, width: int) -> Text:
     if len(row.cells) <= width:
         return Text("").join([mark(c) for c in row.cells.values()])
     counts = Counter(row.cells.values())
-    return Text(" ").join(
-        [Text(f"{counts[c]}{c.value}", _STYLES[c]) for c in Cell if counts[c]],
-    )
+    return Text(" ").join([Text(f"{counts[c]}{c.value}", SIGN_STYLES[c]) for c in Cell if counts[c]])
 
 
 def legend(row: ImageRow, *, advice: bool = True) -> Text:
@@ -195,12 +182,12 @@ def legend(row: ImageRow, *, advice: bool = True) -> Text:
     parts = []
     for cell in (Cell.OTHER, Cell.MISSING, Cell.UNKNOWN):
         if nodes := row.nodes(cell):
-            parts.append(Text(f"{cell.value} {MEANINGS[cell]} on {named(nodes)}", _STYLES[cell]))
+            parts.append(Text(f"{cell.value} {MEANINGS[cell]} on {named(nodes)}", SIGN_STYLES[cell]))
     lacks = any(row.nodes(cell) for cell in (Cell.OTHER, Cell.MISSING))
     if not parts:
         count = len(row.cells)
         text = f"same on all {count} nodes" if count > 1 else f"on {plain(row.where)}"
-        parts = [Text(f"{Cell.SAME.value} {text}", _STYLES[Cell.SAME])]
+        parts = [Text(f"{Cell.SAME.value} {text}", SIGN_STYLES[Cell.SAME])]
     if advice and not row.nodes(Cell.UNKNOWN):
         parts.append(Text("C copies it there" if lacks else "4 ^j launches it", "$key"))
     return Text("  ", no_wrap=True, end="").join(parts)
@@ -255,17 +242,13 @@ def differences(row: ImageRow) -> Answer:
     """In what each other content differs, layer by layer; a sentence when none does."""
     others = row.nodes(Cell.OTHER)
     if not others:
-        return Answer(
-            {},
-            (f"{row.name}: {legend(row, advice=False).plain.strip()}; no two nodes have different content",),
-        )
+        how = legend(row, advice=False).plain.strip()
+        return Answer({}, (f"{row.name}: {how}; no two nodes have different content",))
     parts: list[Sheet | str] = [f"compared with {row.where}, content {row.image.short}"]
     for node in others:
         other = row.found[node]
-        parts += [
-            f"{node}: content {other.short}: {difference(row.image, other)}",
-            Sheet.of(("layer", row.where, node), _unlike(row.image, other)),
-        ]
+        parts.append(f"{node}: content {other.short}: {difference(row.image, other)}")
+        parts.append(Sheet.of(("layer", row.where, node), _unlike(row.image, other)))
         if labels := _unlike_labels(row.image, other):
             parts.append(Sheet.of(("label", row.where, node), labels))
     return Answer({}, tuple(parts))

@@ -24,6 +24,8 @@ from sparkconsole.tui.draw.preview import CommandPreview
 from sparkconsole.tui.views.images.show import MEANINGS, Cell, ImageRow
 from sparkconsole.verbs.grammar.bounds import checked_spec
 
+Advances = Mapping[tuple[str, str], Advance]
+"""By node and what is advancing."""
 MARKS = {"running": "▶", "done": "✔", "failed": "✖", "unknown": "?", "cancelled": "○", "": "○"}
 STYLES = {
     "running": "$bar",
@@ -121,10 +123,7 @@ class CopyLine:
 
 
 def copy_lines(
-    plan: Plan | None,
-    advances: Mapping[tuple[str, str], Advance],
-    news: Iterable[News],
-    results: Iterable[Mapping[str, Any]] = (),
+    plan: Plan | None, advances: Advances, news: Iterable[News], results: Iterable[Mapping[str, Any]] = ()
 ) -> tuple[CopyLine, ...]:
     """A line per receiver of the plan, from what was told so far; `results` are the answer's, at the end."""
     found = {line.host: line for line in _planned(plan)}
@@ -219,7 +218,7 @@ def _all(head: Sequence[Text], rest: Text, room: int) -> Text:
     return Text("", no_wrap=True, end="").join([*head, filled(rest, max(room, 0))])
 
 
-def build_text(advances: Mapping[tuple[str, str], Advance], width: int) -> list[Text]:
+def build_text(advances: Advances, width: int) -> list[Text]:
     """How many steps of the build are done, then the steps under way that say how far they are."""
     found = list(advances.values())
     whole = [a for a in found if a.what.startswith("steps of ")]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from rich.text import Text
-from textual import on, work
+from textual import work
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.events import DescendantFocus
@@ -19,7 +19,7 @@ from sparkconsole.tui.keyboard.keys import Key
 from sparkconsole.tui.views.form_view import NEXT_FIELD, FormView
 from sparkconsole.tui.views.images import show
 from sparkconsole.tui.views.images import show_work as image_work
-from sparkconsole.tui.views.images.panes import BuildPane, CopyPane, ImageWorkPane, Targets
+from sparkconsole.tui.views.images.panes import BuildPane, CopyPane, ImageWorkPane
 from sparkconsole.tui.widgets.grid import SheetTable
 from sparkconsole.tui.widgets.log_view import LogView
 from sparkconsole.tui.widgets.styled_text import StyledText, frame_title
@@ -54,10 +54,8 @@ class ImagesView(FormView):
     ImagesView SheetTable { scrollbar-gutter: stable; }
     ImagesView #work { height: 11; }
     ImagesView.-tall #work { height: 50%; }
-    ImagesView #build { width: 3fr; }
-    ImagesView #copy { width: 2fr; }
-    ImagesView.-copying #copy { width: 3fr; }
-    ImagesView.-copying #build { width: 2fr; }
+    ImagesView #build, ImagesView.-copying #copy { width: 3fr; }
+    ImagesView #copy, ImagesView.-copying #build { width: 2fr; }
     ImagesView.-both #build, ImagesView.-both #copy { width: 1fr; }
     ImagesView.-narrow.-copying #build { Form { grid-size: 1; } FormLine.-long { column-span: 1; } }
     ImagesView .progress { display: none; height: auto; max-height: 6; }
@@ -172,10 +170,7 @@ class ImagesView(FormView):
             self.matrix.empty = empty
             self.matrix.refresh()
         self.matrix.show(show.table_row(row, headings, wide, self.console.clock.now()) for row in rows)
-        self._draw_status()
-
-    def _draw_status(self) -> None:
-        lost = show.lost_line(self.node_states)
+        lost = show.lost_line(nodes)
         advice = not self.console.options.read_only
         lines = [show.legend(self.row, advice=advice)] if self.row else []
         self.query_one("#status", StyledText).show([*lines, *([lost] if lost else [])])
@@ -240,8 +235,8 @@ class ImagesView(FormView):
             self._kind = owner.KIND
             self.sample()
 
-    @on(Targets.Changed)
-    def _targets_changed(self) -> None:
+    def on_targets_changed(self) -> None:
+        """The commands are those of a copy."""
         self._kind = JobKind.COPY
         self.sample()
 
@@ -350,8 +345,7 @@ class ImagesView(FormView):
         if self.is_idle("runs.stop"):
             return
         task = self._under_way()[-1]
-        run = task.session.run if task.session else None
-        if run is not None and run.jobs:
-            self.say(("runs", "stop", run.id))
+        if task.run is not None and task.run.jobs:
+            self.say(("runs", "stop", task.run_id))
         elif self.console.work is not None:
             self.console.work.cancel(task)

@@ -18,6 +18,7 @@ from sparkconsole.model.work.plan import Plan, Step
 from sparkconsole.tui.draw.bars import named
 from sparkconsole.tui.draw.columns import Column, TableRow
 from sparkconsole.tui.draw.frame import error_lines, filled, folded, plain, styled
+from sparkconsole.tui.draw.node_state import own_container
 from sparkconsole.tui.draw.plan import short_command
 from sparkconsole.tui.views.launch.show_checks import few
 
@@ -54,7 +55,7 @@ class ClusterStatus:
 def cluster_status(nodes: Iterable[NodeState], container: str) -> ClusterStatus:
     """Judged by the containers that were seen; a node that is lost is unknown, never stopped."""
     every = tuple(nodes)
-    own = {n.name: next((c for c in n.containers or () if c.name == container), None) for n in every}
+    own = {n.name: own_container(n, container) for n in every}
     known = [n for n in every if n.reach is Reachability.UP and n.containers is not None]
     seen = {n.name for n in known}
     running = tuple(name for name, c in own.items() if name in seen and c is not None and c.running)
@@ -71,11 +72,8 @@ def cluster_status(nodes: Iterable[NodeState], container: str) -> ClusterStatus:
         return ClusterStatus(ClusterCondition.HALF if half else unsure, container, running, wrong, spec)
     if len(known) == len(every) and every:
         return ClusterStatus(ClusterCondition.NOTHING, container)
-    return ClusterStatus(
-        ClusterCondition.UNKNOWN,
-        container,
-        wrong=tuple(n.name for n in every if n.reach is Reachability.LOST),
-    )
+    lost = tuple(n.name for n in every if n.reach is Reachability.LOST)
+    return ClusterStatus(ClusterCondition.UNKNOWN, container, wrong=lost)
 
 
 def _wrong(node: NodeState, there: bool, runs: bool, *, ray: bool) -> str:
@@ -125,8 +123,7 @@ def _fitting(left: str, right: str, width: int, style: str) -> Text:
     room = width - cell_len(left)
     line = styled(left, style)
     if room > cell_len(right) + 1:
-        line.append(" " * (room - cell_len(right)))
-        line.append(right, "$key")
+        line.append(" " * (room - cell_len(right))).append(right, "$key")
     return line
 
 
@@ -273,15 +270,13 @@ def plan_lines(plan: Plan, width: int) -> list[Text]:
 
 
 def _step_lines(number: int, step: Step, named: int, width: int) -> list[Text]:
-    line = filled(styled(step.node), named)
-    line.append(f"{number:>4} ", "$muted")
+    line = filled(styled(step.node), named).append(f"{number:>4} ", "$muted")
     room = width - line.cell_len
     if width < 100:
         line.append_text(filled(styled(step.sentence), room))
         below = f"{'':{named + 5}}$ {plain(short_command(step.argv))}"
         return [line, filled(Text(below, "$muted"), width)]
-    line.append_text(filled(styled(step.sentence), 48))
-    line.append("  ")
+    line.append_text(filled(styled(step.sentence), 48)).append("  ")
     line.append_text(filled(Text(plain(short_command(step.argv)), "$muted"), room - 50))
     return [line]
 
@@ -320,8 +315,6 @@ def tags(nodes: Iterable[NodeState]) -> tuple[str, ...]:
 def explained(error: SparkError, now: ClusterStatus) -> SparkError:
     """A launch that has nothing to do: it runs already."""
     if now.state is ClusterCondition.COMPLETE and "nothing to do" in error.cause:
-        return SparkError(
-            f"{now.container} is already running; nothing to launch",
-            hint="R restarts the containers, D takes them down, 5 serves a model",
-        )
+        hint = "R restarts the containers, D takes them down, 5 serves a model"
+        return SparkError(f"{now.container} is already running; nothing to launch", hint=hint)
     return error

@@ -18,17 +18,8 @@ from sparkconsole.model.fabric.rates import Rate
 from sparkconsole.model.work.plan import Plan
 from sparkconsole.tui.keyboard.keys import Key
 from sparkconsole.tui.views.form_view import NEXT_FIELD
-from sparkconsole.tui.views.launch import show
+from sparkconsole.tui.views.launch import pages, show
 from sparkconsole.tui.views.launch.actions import LaunchActions
-from sparkconsole.tui.views.launch.pages import (
-    Buttons,
-    ContainerPage,
-    Looked,
-    NetworkPage,
-    NodesPage,
-    ProgressBoard,
-    ReviewPage,
-)
 from sparkconsole.tui.views.node_keys import RESTART, STOP
 from sparkconsole.tui.widgets.form import Form
 from sparkconsole.tui.widgets.log_view import LogView
@@ -52,16 +43,16 @@ class LaunchView(LaunchActions):
     AUTO_FOCUS = ""
     KEYS = (
         Key("page.previous", "backspace,left_square_bracket", "back", "Previous page.", display="⌫"),
-        Key("page.next", "right_square_bracket", "next", "Next page.", display="]"),
+        Key("page.next", "right_square_bracket", "next", "Next page."),
         NEXT_FIELD,
-        Key("launch", "ctrl+j", "launch…", changes=True, display="^j"),
+        Key("launch", "ctrl+j", "launch…", changes=True),
         Key("fabric.test", "t", "test fabric", shown=False),
         Key("launch.copy", "y", "copy script", "Copy the launch as a script."),
         Key("launch.repair", "F", "repair…", "Start the missing containers of the cluster.", changes=True),
         RESTART,
         STOP,
         Key("launch.cancel", "X", "stop…", "Stop the launch and remove what it started.", changes=True),
-        Key("launch.save", "ctrl+s", "save", "Save the launch as a script here.", display="^s", shown=False),
+        Key("launch.save", "ctrl+s", "save", "Save the launch as a script here.", shown=False),
         Key("launch.form", "e", "form", "Show the form, or the progress of the last launch.", shown=False),
     )
     DEFAULT_CSS = """
@@ -75,19 +66,16 @@ class LaunchView(LaunchActions):
     LaunchView SheetTable { scrollbar-gutter: stable; }
     LaunchView #join-table { height: 4; max-height: 80%; }
     LaunchView .note { height: auto; max-height: 6; margin-top: 1; }
-    LaunchView.-short .note { margin-top: 0; }
     LaunchView .page Form { height: auto; max-height: 70%; grid-size: 2; margin-top: 1; }
-    LaunchView.-short .page Form { margin-top: 0; }
+    LaunchView.-short .note, LaunchView.-short .page Form { margin-top: 0; }
     LaunchView .page FormLine.-long { column-span: 2; }
-    LaunchView #review-plan { height: 3fr; }
-    LaunchView #review-checks { height: 2fr; }
+    LaunchView #review-plan, LaunchView #join { height: 3fr; }
+    LaunchView #review-checks, LaunchView #join-log { height: 2fr; }
     LaunchView .lines { height: auto; width: 100%; text-wrap: nowrap; text-overflow: ellipsis; }
     LaunchView #page-review VerticalScroll { scrollbar-size: 0 1; scrollbar-gutter: stable; }
     LaunchView Buttons { height: 1; padding: 0 1; }
     LaunchView Buttons Button { margin-right: 2; }
     LaunchView ProgressBoard { display: none; height: 1fr; }
-    LaunchView #join { height: 3fr; }
-    LaunchView #join-log { height: 2fr; }
     LaunchView.-boarding { #pages, Buttons, #launch-steps { display: none; } }
     LaunchView.-boarding ProgressBoard { display: block; }
     LaunchView.-at-nodes #page-nodes, LaunchView.-at-network #page-network { display: block; }
@@ -98,7 +86,7 @@ class LaunchView(LaunchActions):
     def __init__(self) -> None:
         super().__init__()
         self.page = show.PAGES[0]
-        self._looked: Looked = None
+        self._looked: pages.Looked = None
         self._planned: tuple[tuple[str, ...], Plan | SparkError] | None = None
         self._asked: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
         self._shape: object = None
@@ -111,17 +99,17 @@ class LaunchView(LaunchActions):
         yield StyledText(id="launch-steps")
         yield StyledText(id="launch-status")
         with Container(id="pages"):
-            yield NodesPage(id="page-nodes", classes="page pane")
-            yield NetworkPage(id="page-network", classes="page pane")
-            yield ContainerPage(id="page-container", classes="page pane")
-            yield ReviewPage(id="page-review", classes="page pane")
-        yield ProgressBoard()
-        yield Buttons()
+            yield pages.NodesPage(id="page-nodes", classes="page pane")
+            yield pages.NetworkPage(id="page-network", classes="page pane")
+            yield pages.ContainerPage(id="page-container", classes="page pane")
+            yield pages.ReviewPage(id="page-review", classes="page pane")
+        yield pages.ProgressBoard()
+        yield pages.Buttons()
 
     def on_mount(self) -> None:
         """The first page."""
         super().on_mount()
-        self.go_to(self.page)
+        self.action_page(self.page)
 
     @property
     def container(self) -> str:
@@ -129,21 +117,22 @@ class LaunchView(LaunchActions):
         return str(self.values.get("name") or self.cluster.container)
 
     @property
+    def board(self) -> pages.ProgressBoard:
+        """How far the newest launch got."""
+        return self.query_one(pages.ProgressBoard)
+
+    @property
     def status(self) -> show.ClusterStatus:
         """What runs now."""
         return show.cluster_status(self.node_states, self.container)
-
-    def selected_nodes(self) -> tuple[str, ...]:
-        """None: what is done here is done to all of them."""
-        return ()
 
     # --- drawing
 
     def sample(self) -> None:
         """Draws what changed, and asks the nodes again when that is worth something."""
-        if not self.query(ProgressBoard) or not self.query(Form):
+        if not self.query(pages.ProgressBoard) or not self.query(Form):
             return
-        board = self.query_one(ProgressBoard)
+        board = self.board
         board.follow(board.newest(self.tasks))
         self.set_class(board.showing, "-boarding")
         if self.is_new(*self._seen(board.shown)):
@@ -183,18 +172,19 @@ class LaunchView(LaunchActions):
         if self.asking:
             lines = [Text(ASKING, "$muted")]
         self.query_one("#launch-status", StyledText).show(lines)
-        self.query_one(Buttons).draw(self.page, read_only=read_only, ready=bool(self.node_states))
+        self.query_one(pages.Buttons).draw(self.page, read_only=read_only, ready=bool(self.node_states))
 
     def _draw_pages(self) -> None:
         nodes = self._looked["nodes"] if isinstance(self._looked, Mapping) else ()
         by_name = {str(n["node"]): n for n in nodes}
-        self.query_one(NodesPage).draw(self.node_states, by_name, str(self.values.get("backend") or ""))
-        network = self.query_one(NetworkPage)
+        backend = str(self.values.get("backend") or "")
+        self.query_one(pages.NodesPage).draw(self.node_states, by_name, backend)
+        network = self.query_one(pages.NetworkPage)
         network.draw(self._looked, self._tried(), self.console.clock.now())
         network.offer(self.node_states)
-        extra = os.environ.get(EXTRA_ARGS, "")
-        self.query_one(ContainerPage).draw(self.node_states, self.cluster.image, self.container, extra)
-        self.query_one(ContainerPage).query_one(Form).offer("tag", show.tags(self.node_states))
+        extra, container = os.environ.get(EXTRA_ARGS, ""), self.query_one(pages.ContainerPage)
+        container.draw(self.node_states, self.cluster.image, self.container, extra)
+        container.query_one(Form).offer("tag", show.tags(self.node_states))
         self._draw_review()
 
     def _tried(self) -> tuple[Rate, ...]:
@@ -206,7 +196,7 @@ class LaunchView(LaunchActions):
         return self._history.glance(session.cluster.name)
 
     def _draw_review(self) -> None:
-        review, wrong = self.query_one(ReviewPage), self.wrong()
+        review, wrong = self.query_one(pages.ReviewPage), self.wrong()
         review.draw_checks(self._looked)
         words, planned = self._planned or ((), None)
         if wrong is not None or words != self.words():
@@ -242,21 +232,17 @@ class LaunchView(LaunchActions):
 
     # --- going through the pages
 
-    def go_to(self, page: str) -> None:
-        """Shows that page."""
+    def action_page(self, page: str) -> None:
+        """Shows that page; so does a click on its name."""
         self.page = page
         for name in show.PAGES:
             self.set_class(name == page, f"-at-{name}")
         self.set_focus(None)
         self.sample()
 
-    def action_page(self, page: str) -> None:
-        """A click on its name."""
-        self.go_to(page)
-
     def idle(self, key_id: str) -> str:
         """The first page has none before it, the last none behind it; a board has none."""
-        task = self.query_one(ProgressBoard).shown
+        task = self.board.shown
         if key_id == "launch.cancel" and (task is None or not task.running):
             return "no launch is running in this console"
         if key_id == "launch.form" and task is None:
@@ -272,23 +258,23 @@ class LaunchView(LaunchActions):
     def action_page_next(self) -> None:
         """`]`"""
         if not self.is_idle("page.next"):
-            self.go_to(show.PAGES[show.PAGES.index(self.page) + 1])
+            self.action_page(show.PAGES[show.PAGES.index(self.page) + 1])
 
     def action_page_previous(self) -> None:
         """`backspace`"""
         if not self.is_idle("page.previous"):
-            self.go_to(show.PAGES[show.PAGES.index(self.page) - 1])
+            self.action_page(show.PAGES[show.PAGES.index(self.page) - 1])
 
     def action_launch_form(self) -> None:
         """`e`"""
         if not self.is_idle("launch.form"):
-            self.query_one(ProgressBoard).turn()
+            self.board.turn()
             self.sample()
 
     @work(group="cancel", exclusive=True, exit_on_error=False)
     async def action_launch_cancel(self) -> None:
         """`X`"""
-        task = self.query_one(ProgressBoard).shown
+        task = self.board.shown
         if self.is_idle("launch.cancel") or task is None or self.console.work is None:
             return
         notes = ("containers it started are removed; their logs are kept",)
@@ -300,10 +286,9 @@ class LaunchView(LaunchActions):
         """Esc leaves a field, then the board of what ended."""
         if super().peel():
             return True
-        board = self.query_one(ProgressBoard)
-        over = board.over
+        over = self.board.over
         if over:
-            board.turn()
+            self.board.turn()
             self.sample()
         return over
 

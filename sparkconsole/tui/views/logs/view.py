@@ -7,7 +7,6 @@ from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from textual import on
 from textual.app import ComposeResult
 from textual.widgets import Static
 
@@ -46,10 +45,10 @@ class LogsView(View):
             display="⏎",
         ),
         Key("logs.wrap", "w", "wrap", "Break long lines, or cut them.", act="logs_turn('wrap')"),
-        Key("logs.source", "right_square_bracket", "source", "The next source.", display="]"),
+        Key("logs.source", "right_square_bracket", "source", "The next source."),
         Key(
             "logs.source.previous", "left_square_bracket", "source", "The source before.",
-            shown=False, display="[", act="logs_source(-1)",
+            shown=False, act="logs_source(-1)",
         ),
         Key("logs.nodes", "a", "nodes", "The next node alone, after the last one all of them.", shown=False),
         Key("logs.search", "s", "search", "Search; n and p go from match to match."),
@@ -58,17 +57,14 @@ class LogsView(View):
         Key("logs.error", "e", "error", "The next line that is an error."),
         Key("logs.time", "t", "time", "Show or hide the time of each line.", act="logs_turn('times')"),
         Key("logs.mark", "m", "mark", "Draw a line under the newest line."),
-        Key(
-            "logs.more", "minus", "level", "Show lower levels too.",
-            shown=False, display="-", act="logs_level(-1)",
-        ),
+        Key("logs.more", "minus", "level", "Show lower levels too.", shown=False, act="logs_level(-1)"),
         Key(
             "logs.less", "plus", "level", "Hide the lowest level that is shown.",
-            shown=False, display="+", act="logs_level(1)",
+            shown=False, act="logs_level(1)",
         ),
         Key("logs.copy", "c", "copy", "Copy what is shown, all of it.", shown=False),
         Key("logs.save", "ctrl+s", "save", "Save what is shown to a file."),
-        Key("logs.end", "G", "end", "Go to the newest line.", shown=False, display="G"),
+        Key("logs.end", "G", "end", "Go to the newest line.", shown=False),
         Key("logs.home", "g", "begin", "Go to the oldest line.", shown=False),
     )  # fmt: skip
     DEFAULT_CSS = """
@@ -174,8 +170,8 @@ class LogsView(View):
         shown = f"wrap {turned[view.wrap]}   time {turned[view.times]}   filter: {self._filter or 'none'}"
         return f"{follow}   {shown}   matches {matches}"
 
-    @on(LogView.Moved)
-    def _moved(self) -> None:
+    def on_log_view_moved(self) -> None:
+        """Following may have begun or ended."""
         self.sample()
 
     # --- what other views ask
@@ -265,12 +261,10 @@ class LogsView(View):
 
     async def action_logs_why(self) -> None:
         """`enter`: the finding that was gone to, else the root cause in all that is shown."""
-        nodes, chosen = self.console.store.nodes, self.log_view.chosen
+        nodes, view, chosen = self.console.store.nodes, self.log_view, self.log_view.chosen
         kernels = {name: state.look.facts.kernel for name, state in nodes.items() if state.look is not None}
-        found, ends = (
-            ((chosen,), ()) if chosen else await asyncio.to_thread(explained, self.log_view.shown(), kernels)
-        )
-        self.console.show_answer(("why",), Answer({}, tuple(paragraphs(found, ends))))
+        findings = ((chosen,), ()) if chosen else await asyncio.to_thread(explained, view.shown(), kernels)
+        self.console.show_answer(("why",), Answer({}, tuple(paragraphs(*findings))))
 
     def _go(self, found: bool, otherwise: str) -> None:
         if not found:

@@ -80,19 +80,14 @@ def _banner(state: NodeState, context: DrawContext, width: int) -> list[list[Nod
     if state.reach is Reachability.UP and state.reading is not None:
         return []
     if state.reach is Reachability.LOST:
-        lines = _lost(state, context, width - 4)
+        whole = of.lost_lines(state, context)  # each sentence: here is the room for it
+        lines = [Text(t, str(line.style)) for line in whole for t in folded(line.plain, width - 4, 3)]
         old = f" · what follows is from {age(of.age_s(state, context))} ago" if state.reading else ""
         title = f"✖ lost{old}"
         return [[NodePanel(title, lambda w, h: lines, len(lines) + 2)]]
     lines = of.waiting_lines(state, context)
     title = "○ connecting" if state.reach is Reachability.CONNECTING else "○ no reading yet"
     return [[NodePanel(title, lambda w, h: lines, 4)]]
-
-
-def _lost(state: NodeState, context: DrawContext, width: int) -> list[Text]:
-    """Each sentence whole: here is the room for it."""
-    lines = of.lost_lines(state, context)
-    return [Text(line, str(x.style)) for x in lines for line in folded(x.plain, width, 3)]
 
 
 def _node(state: NodeState, context: DrawContext) -> NodePanel:
@@ -113,9 +108,8 @@ def _processes(state: NodeState) -> NodePanel:
     total = of.now(state).gpu_used
     right = f"{gib(total)} GiB" if total else ""
     lines = parts.process_lines(state)
-    return NodePanel(
-        "gpu memory by process", lambda w, h: lines, min(11, max(4, len(lines) + 2)), right=right
-    )
+    height = min(11, max(4, len(lines) + 2))
+    return NodePanel("gpu memory by process", lambda w, h: lines, height, right=right)
 
 
 def _cut(title: str, lines: Sequence[Text], least: int, most: int) -> NodePanel:
@@ -130,9 +124,8 @@ def _cut(title: str, lines: Sequence[Text], least: int, most: int) -> NodePanel:
 
 
 def _nccl(state: NodeState) -> NodePanel:
-    lines = [styled(line) for line in state.nccl_lines] or [
-        Text("no NCCL log lines yet; launch --nccl-debug turns them on", "$muted")
-    ]
+    none = Text("no NCCL log lines yet; launch --nccl-debug turns them on", "$muted")
+    lines = [styled(line) for line in state.nccl_lines] or [none]
     return NodePanel("nccl", lambda w, h: lines[-h:], 6, right=plain(state.nccl))
 
 

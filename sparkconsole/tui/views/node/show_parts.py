@@ -31,13 +31,11 @@ def overview(state: NodeState, context: DrawContext) -> list[Text]:
     image, hostname = of.image_word(state, context), state.look.facts.hostname if state.look else ""
     now, memory = of.now(state), of.now(state).memory
     free = state.look.facts.free.get("docker") if state.look and now.disk_free is None else now.disk_free
-    held = used_of(memory.used, memory.total) if memory else UNKNOWN
+    held, load = used_of(memory.used, memory.total) if memory else UNKNOWN, of.number("load {:.1f}", now.load)
     cached = Text(f"cache {gib(now.cached)} GiB" if now.cached is not None else "", "$muted")
     return [
         labelled("host", styled(state.address), styled(hostname if hostname != state.name else "", "$muted")),
-        labelled(
-            "up", age(now.uptime_s), of.number("load {:.1f}", now.load), of.number("cpu {:.0f} %", now.cpu)
-        ),
+        labelled("up", age(now.uptime_s), load, of.number("cpu {:.0f} %", now.cpu)),
         labelled("gpu", *_gpu(state)),
         labelled("mem", held, of.number("waits {:.1f} %", now.pressure)),
         labelled("swap", _swap(memory), cached, _waits(now)),
@@ -71,12 +69,10 @@ def _swap(memory: Memory | None) -> Text:
 
 def _waits(now: Reading) -> Text:
     """What waits for the disk and for a core, where that is much."""
-    values = {what: now.pressures.get(key, 0.0) for what, key in WAITS}
+    values = {"io": now.pressures.get("io full", 0.0), "cpu": now.pressures.get("cpu some", 0.0)}
     much = [f"{what} waits {value:.0f} %" for what, value in values.items() if value >= of.PRESSED]
     return Text("  ".join(much), "$node-warn")
 
-
-WAITS = (("io", "io full"), ("cpu", "cpu some"))
 
 # --- fabric
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from rich.text import Text
 from textual.app import ComposeResult
@@ -39,22 +39,14 @@ class NodeView(NodeActions):
     TAB = "cluster"
     KEYS = (
         *NODE_KEYS,
-        Key(
-            "node.previous",
-            "left_square_bracket",
-            "node",
-            "Show the previous node.",
-            display="[",
-            act="node_next(-1)",
-        ),
-        Key("node.next", "right_square_bracket", "node", "Show the next node.", display="]"),
+        Key("node.previous", "left_square_bracket", "node", "Show the previous node.", act="node_next(-1)"),
+        Key("node.next", "right_square_bracket", "node", "Show the next node."),
     )
 
     def __init__(self, name: str = "") -> None:
         super().__init__()
         self._shown = name
         self._meaning = Assessment()
-        self._drawn: tuple[Any, ...] = ()
         self._history: RateHistory | None = None
 
     def compose_body(self) -> ComposeResult:
@@ -84,10 +76,8 @@ class NodeView(NodeActions):
         context = self._meaning.context(self.console, self._tried())
         fresh = state is not None and state.reach is Reachability.UP and not of.is_stale(state, context)
         minute = int(context.now_s // (60 if fresh else 1))
-        drawn = (self.console.store.version, minute, size, self._shown, *context.tried.items())
-        if drawn == self._drawn:
+        if not self.is_new(self.console.store.version, minute, size, self._shown, *context.tried.items()):
             return
-        self._drawn = drawn
         if state is None:
             lines.show([Text(""), Text(f"  {GONE}", "$muted")])
             return

@@ -14,8 +14,7 @@ from textual.containers import VerticalScroll
 from sparkconsole.errors import SparkError
 from sparkconsole.fleet.journal_list import RunList
 from sparkconsole.fleet.logs.ring import LineRing
-from sparkconsole.model.logs.diagnosis import Diagnosis, LineKind
-from sparkconsole.model.logs.diagnosis import paragraphs as say
+from sparkconsole.model.logs.diagnosis import Diagnosis, LineKind, paragraphs
 from sparkconsole.model.logs.line import log_line
 from sparkconsole.model.text.printable import printable
 from sparkconsole.model.work.job import Run, RunState
@@ -111,11 +110,10 @@ class RunView(RunActions):
         Key("run.output", "o", "output", "Give the output the room, or the plan.", shown=False),
     )
     DEFAULT_CSS = """
-    RunView #plan { height: 1fr; }
     RunView #plan VerticalScroll { height: 1fr; scrollbar-size: 0 1; }
     RunView #output { height: 1fr; padding: 0; }
     RunView.-short #output { height: 8; }
-    RunView.-output #output { height: 1fr; }
+    RunView #plan, RunView.-output #output { height: 1fr; }
     RunView.-output #plan { height: 5; }
     RunView StyledText { height: auto; }
     """
@@ -128,7 +126,6 @@ class RunView(RunActions):
         self._ring: LineRing[Any] = task.output if task else LineRing()
         self._lines: list[str] = []
         self._found: tuple[Diagnosis, ...] = ()
-        self._drawn: tuple[Any, ...] = ()
 
     def compose_body(self) -> ComposeResult:
         """Plan and result above, output below."""
@@ -148,9 +145,8 @@ class RunView(RunActions):
             self._read = True
             self._look()
         ticking = (task.version, int(task.elapsed_s)) if task else ()
-        drawn = (ticking, self._run, len(self._lines), self._whole, self.size, self.query_one("#plan").size)
-        if drawn != self._drawn:
-            self._drawn = drawn
+        sizes = self.size, self.query_one("#plan").size
+        if self.is_new(ticking, self._run, len(self._lines), self._whole, *sizes):
             self._draw()
         if task is not None and not task.running and self._run is not None and not run_line(self._run).over:
             self._look()
@@ -194,7 +190,7 @@ class RunView(RunActions):
         parts = task.answer.parts if task and task.answer else ()
         outcome = run.outcome if run else {}
         width = max(20, panel.size.width - 2)
-        why = tuple(say(self._found)) if line.state is RunState.FAILED and self._found else ()
+        why = tuple(paragraphs(self._found)) if line.state is RunState.FAILED and self._found else ()
         pane.show(show.page(line, plan, marks, outcome, parts, why, width, whole=self._whole))
         self.query_one("#output", Panel).head("output", "" if len(self._ring) else "nothing was printed")
 

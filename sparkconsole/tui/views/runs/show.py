@@ -9,7 +9,6 @@ from typing import Any
 
 from rich.text import Text
 
-from sparkconsole.errors import SparkError
 from sparkconsole.model.text.units import UNKNOWN, stopwatch
 from sparkconsole.model.work.answer import Sheet
 from sparkconsole.model.work.export import verb_line
@@ -20,7 +19,7 @@ from sparkconsole.model.work.run_difference import leaves
 from sparkconsole.model.work.run_line import RunLine, gist
 from sparkconsole.tui.draw.bars import number_heads
 from sparkconsole.tui.draw.columns import Column, TableRow
-from sparkconsole.tui.draw.frame import folded, plain
+from sparkconsole.tui.draw.frame import folded, plain, where_and_why
 from sparkconsole.tui.draw.plan import plan_text
 from sparkconsole.tui.draw.sheet import sheet_lines
 from sparkconsole.tui.line.complete import verb_of
@@ -106,9 +105,8 @@ def row(line: RunLine, now: datetime, names: Sequence[str]) -> TableRow:
     )
     seconds = ((line.ended or now) - line.started).total_seconds()
     order = (line.state.value, line.started.timestamp(), *(plain(str(c)) for c in cells[2:5]), seconds)
-    return TableRow(
-        line.id, cells, (*order, cells[6].plain), find=" ".join((*line.words, line.id, line.cause))
-    )
+    find = " ".join((*line.words, line.id, line.cause))
+    return TableRow(line.id, cells, (*order, cells[6].plain), find=find)
 
 
 def where(nodes: Sequence[str], names: Sequence[str]) -> str:
@@ -134,15 +132,10 @@ def of_task(task: Task, number: int, now: datetime) -> RunLine:
         nodes=task.plan.nodes() if task.plan else (),
         jobs=len(task.run.jobs) if task.run else 0,
         steps=len(task.plan.steps) if task.plan else 0,
-        cause=task_cause(task.error),
+        cause=where_and_why(task.error) if task.error else "",
         hint=task.error.hint if task.error else "",
         gist=f"running {progress}".strip() if task.running else gist(task.answer.data if task.answer else {}),
     )
-
-
-def task_cause(error: SparkError | None) -> str:
-    """With the node it happened on."""
-    return "" if error is None else f"{error.node}: {error.cause}" if error.node else error.cause
 
 
 def merged(kept: Iterable[RunLine], tasks: Sequence[Task], now: datetime) -> tuple[RunLine, ...]:
@@ -191,22 +184,16 @@ def heading(line: RunLine, now: datetime) -> tuple[Text, str]:
 
 def plan_of(run: Run) -> Plan:
     """The plan that the journal keeps, to be looked at."""
-    steps = tuple(
-        Step(
-            str(s.get("id", n)),
-            str(s.get("node", "")),
-            str(s.get("sentence", "")),
-            tuple(map(str, s.get("argv", ()))),
-            undo=tuple(map(str, s.get("undo") or ())),
-            stdin=s.get("stdin"),
-            folder=str(s.get("folder") or ""),
-        )
-        for n, s in enumerate(run.plan.get("steps", ()))
-        if isinstance(s, Mapping)
-    )
+    steps = []
+    for number, kept in enumerate(run.plan.get("steps", ())):
+        if isinstance(kept, Mapping):
+            name, stdin = str(kept.get("id", number)), kept.get("stdin")
+            node, sentence, folder = (str(kept.get(key) or "") for key in ("node", "sentence", "folder"))
+            argv, undo = (tuple(map(str, kept.get(key) or ())) for key in ("argv", "undo"))
+            steps.append(Step(name, node, sentence, argv, undo=undo, stdin=stdin, folder=folder))
     notes, kept = tuple(map(str, run.plan.get("notes", ()))), run.plan.get("table")
     table = Sheet.of(kept.get("columns", ()), kept.get("rows", ())) if isinstance(kept, Mapping) else None
-    return Plan(str(run.plan.get("title", "")), steps, notes=notes, table=table)
+    return Plan(str(run.plan.get("title", "")), tuple(steps), notes=notes, table=table)
 
 
 def marks_of(plan: Plan, output: Iterable[str]) -> dict[str, str]:

@@ -38,16 +38,15 @@ class RunsView(RunActions):
     AUTO_FOCUS = "#runs"
     KEYS = (
         Key("runs.show", "enter", "open", "Open its page: steps, commands, output, result.", display="⏎"),
-        Key("runs.mark", "space", "mark", "Mark the run, or not any more.", display="space"),
+        Key("runs.mark", "space", "mark", "Mark the run, or not any more."),
         Key("runs.compare", "c", "compare", "Show what differs between the two marked runs."),
         *RUN_KEYS,
     )
     DEFAULT_CSS = """
-    RunsView #runs { height: 1fr; }
+    RunsView #runs, RunsView #run StyledText { height: 1fr; }
     RunsView #unreadable { height: auto; max-height: 3; padding: 0 1; color: $node-warn; display: none; }
     RunsView #run { height: 7; }
     RunsView.-tall #run { height: 12; }
-    RunsView #run StyledText { height: 1fr; }
     """
 
     def __init__(self) -> None:
@@ -60,7 +59,6 @@ class RunsView(RunActions):
         self._rows: dict[str, tuple[RunLine, Any, TableRow]] = {}
         self._filter = ""
         self._ended = 0
-        self._drawn: tuple[Any, ...] = ()
 
     def compose_body(self) -> ComposeResult:
         """The list, what could not be read, the chosen run."""
@@ -78,29 +76,20 @@ class RunsView(RunActions):
         """The run under the cursor."""
         return self._lines.get(self.table.cursor_key or "")
 
-    @property
-    def _tasks(self) -> list[Task]:
-        return self.console.work.tasks if self.console.work else []
-
     # --- reading
 
     def sample(self) -> None:
         """Reads again now and then, and when work of ours ended; draws what changed."""
-        ended = sum(not t.running for t in self._tasks)
+        ended = sum(not t.running for t in self.tasks)
         late = self.console.clock.monotonic() - self._read_at >= AGAIN_S
         if (late or ended != self._ended) and not self._reading:
             self._ended = ended
             self._read()
-        drawn = self._seen(ended)
-        if drawn != self._drawn:
-            self._drawn = drawn
-            self._draw()
-
-    def _seen(self, ended: int) -> tuple[Any, ...]:
-        running = [(t.version, int(t.elapsed_s)) for t in self._tasks if t.running]
+        running = [(t.version, int(t.elapsed_s)) for t in self.tasks if t.running]
         kept = (self._kept, self._known, self._list.unreadable if self._list else ())
         day = self.console.local_time().date()
-        return (*kept, len(self._tasks), ended, running, day, tuple(self.console.store.nodes))
+        if self.is_new(*kept, len(self.tasks), ended, running, day, tuple(self.console.store.nodes)):
+            self._draw()
 
     def _read(self) -> None:
         session = self.console.session
@@ -131,7 +120,7 @@ class RunsView(RunActions):
 
     def _draw(self) -> None:
         now = self.console.local_time()
-        lines = show.merged(self._kept, self._tasks, now)
+        lines = show.merged(self._kept, self.tasks, now)
         self._lines = {line.id: line for line in lines}
         self.table.empty = EMPTY if self._known else "reading the journal …"
         self.table.show([self._row(line, now) for line in lines])
@@ -207,21 +196,17 @@ class RunsView(RunActions):
     def chosen_task(self) -> Task | None:
         """The work under the cursor, when it is of this session."""
         key = self.table.cursor_key or ""
-        return next((t for n, t in enumerate(self._tasks) if (t.run_id or f"task-{n}") == key), None)
+        return next((t for n, t in enumerate(self.tasks) if (t.run_id or f"task-{n}") == key), None)
 
     def action_runs_show(self) -> None:
         """`enter`"""
-        if self.is_idle("runs.show"):
-            return
-        task = self.chosen_task()
-        if self.line is not None and self._list is not None:
-            self.app.push_screen(RunView(self.line.id, self._list, task))
+        if not self.is_idle("runs.show") and self.line is not None and self._list is not None:
+            self.app.push_screen(RunView(self.line.id, self._list, self.chosen_task()))
 
     def action_runs_mark(self) -> None:
         """`space`"""
-        if self.is_idle("runs.mark"):
-            return
-        self.table.action_mark()
+        if not self.is_idle("runs.mark"):
+            self.table.action_mark()
 
     def action_runs_compare(self) -> None:
         """`c`: the older one first."""

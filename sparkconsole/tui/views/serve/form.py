@@ -13,8 +13,10 @@ from sparkconsole.model.launch.spec import LABEL_ADDRESS, Backend, LaunchSpec, r
 from sparkconsole.model.serve.ranks import Meeting, serve_ranks
 from sparkconsole.model.serve.spec import PRESETS, notes
 from sparkconsole.tui.draw.bars import named
+from sparkconsole.tui.draw.node_state import own_container
 from sparkconsole.tui.draw.preview import CommandPreview
 from sparkconsole.tui.views.serve.start import is_start
+from sparkconsole.tui.widgets.form import Form
 from sparkconsole.verbs.grammar.dispatch import understand
 from sparkconsole.verbs.grammar.forms import fields, words
 from sparkconsole.verbs.serve.start import spec_of
@@ -42,6 +44,7 @@ HINTS = {
     "extra": "vLLM flags, passed unchanged: --kv-cache-dtype fp8",
 }
 CHOICES = {
+    "model": tuple(PRESETS),
     "load_format": ("auto", "safetensors", "fastsafetensors", "runai_streamer", "dummy"),
     "dtype": ("auto", "bfloat16", "float16", "float32"),
     "gpu_memory_utilization": ("0.7", "0.8", "0.9"),
@@ -60,6 +63,11 @@ class Offer:
     """preset, recent or cached."""
 
 
+def form() -> Form:
+    """The server's fields."""
+    return Form("serve", FIELDS, labels=LABELS, hints=HINTS, choices=CHOICES, long=("model", "extra"))
+
+
 def commands(words: Sequence[str], store: Store, container: str) -> CommandPreview:
     """What these words run on the cluster as the store knows it, a command a rank."""
     request = understand(words)
@@ -67,27 +75,21 @@ def commands(words: Sequence[str], store: Store, container: str) -> CommandPrevi
     name = request.kwargs.get("name") or container
     launch, nodes, addresses = stage(store, name)
     ranks = serve_ranks(spec, launch.backend, nodes, addresses, Meeting(launch.master_port))
-    lines = [
-        (rank.node if len(ranks) > 1 else "", shlex.join(("docker", "exec", name, *rank.argv)))
-        for rank in sorted(ranks, key=lambda rank: rank.rank)
-    ]
+    begin = ("docker", "exec", name)
+    ordered = sorted(ranks, key=lambda rank: rank.rank)
+    lines = ((r.node if len(ranks) > 1 else "", shlex.join((*begin, *r.argv))) for r in ordered)
     return CommandPreview(commands=tuple(lines), notes=notes(spec))
 
 
 def stage(store: Store, container: str) -> tuple[LaunchSpec, tuple[str, ...], dict[str, str]]:
     """The launch that runs, as its containers say; Ray over all nodes while they say nothing."""
     names = tuple(store.nodes) or ("head",)
-    found = {
-        name: next((c for c in state.containers or () if c.name == container), None)
-        for name, state in store.nodes.items()
-    }
+    found = {name: own_container(state, container) for name, state in store.nodes.items()}
     head = found.get(names[0])
     usual = LaunchSpec(container=container, backend=Backend.RAY if len(names) > 1 else Backend.SOLO)
     launch = (recalled(head.labels) if head else None) or usual
-    addresses = {
-        name: (c.labels.get(LABEL_ADDRESS) if c else None) or store.nodes[name].address
-        for name, c in found.items()
-    }
+    labels = {name: c.labels.get(LABEL_ADDRESS) if c else None for name, c in found.items()}
+    addresses = {name: address or store.nodes[name].address for name, address in labels.items()}
     return launch, names[:1] if launch.backend is Backend.SOLO else names, addresses
 
 
@@ -104,10 +106,8 @@ def _blank() -> dict[str, Any]:
 
 def presets() -> tuple[Offer, ...]:
     """The examples of the scripts this replaces."""
-    return tuple(
-        Offer(name, shlex.join(words("serve", values)[1:]), {**_blank(), **values}, "preset")
-        for name, values in PRESETS.items()
-    )
+    shown = ((name, shlex.join(words("serve", values)[1:]), values) for name, values in PRESETS.items())
+    return tuple(Offer(name, detail, {**_blank(), **values}, "preset") for name, detail, values in shown)
 
 
 def recent(runs: Iterable[Mapping[str, Any]], most: int = 12) -> tuple[Offer, ...]:
@@ -129,9 +129,8 @@ def recent(runs: Iterable[Mapping[str, Any]], most: int = 12) -> tuple[Offer, ..
 
 def cached(models: Iterable[Mapping[str, Any]]) -> tuple[Offer, ...]:
     """Models that are in some cache; those that are not whole everywhere say so."""
-    return tuple(
-        Offer(str(m["name"]), lacking(m) or "on all nodes", {"model": m["name"]}, "cached") for m in models
-    )
+    named = ((str(m["name"]), lacking(m) or "on all nodes") for m in models)
+    return tuple(Offer(name, detail, {"model": name}, "cached") for name, detail in named)
 
 
 def lacking(model: Mapping[str, Any]) -> str:

@@ -20,22 +20,9 @@ from sparkconsole.tui.draw.bars import bar_text, fitted, work_bar
 from sparkconsole.tui.draw.charts import spark_text
 from sparkconsole.tui.draw.frame import hung
 
-WAY = (
-    StartPhase.CONTAINER,
-    StartPhase.ENGINE,
-    StartPhase.WEIGHTS,
-    StartPhase.COMPILE,
-    StartPhase.CACHE,
-    StartPhase.GRAPHS,
-    StartPhase.READY,
-)
+Series = Sequence[float | None]
+WAY = tuple(phase for phase in StartPhase if phase is not StartPhase.SERVER)
 """What is shown of a start; that the API server starts is the beginning of being ready."""
-MARKS = {
-    "done": ("✔", "$node-up"),
-    "now": ("▶", "$node-warn"),
-    "failed": ("✖", "$node-lost"),
-    "": ("○", "$muted"),
-}
 SHORT = {StartPhase.CONTAINER: "cntr", StartPhase.COMPILE: "comp", StartPhase.CACHE: "KV"}
 """Where there is no room for the whole word."""
 
@@ -71,16 +58,10 @@ def serve_status(
 
 def _stored(server: ServerState, since: float | None, remedy: str) -> ServeStatus:
     wrong = server.phase in (ServerPhase.FAILED, ServerPhase.WEDGED, ServerPhase.UNKNOWN)
-    return ServeStatus(
-        server.phase,
-        server.model,
-        server.stage,
-        server.percent,
-        "" if wrong else server.detail,
-        cause=server.detail if wrong else "",
-        remedy=(server.look_at or remedy) if wrong else "",
-        elapsed_s=since,
-    )
+    seen = ServeStatus(server.phase, server.model, server.stage, server.percent, elapsed_s=since)
+    if wrong:
+        return replace(seen, cause=server.detail, remedy=server.look_at or remedy)
+    return replace(seen, detail=server.detail)
 
 
 def _furthest(server: ServerState, start: ServeStatus) -> ServeStatus:
@@ -112,8 +93,7 @@ def way_text(now: ServeStatus, width: int) -> Text:
 def _way(now: ServeStatus, short: Mapping[StartPhase, str], gap: int) -> Text:
     here, text = _here(now), Text(no_wrap=True, end="")
     for number, phase in enumerate(WAY):
-        mark, style = MARKS[_mark(now, number, here)]
-        text.append(mark, style)
+        text.append(*_mark(now, number, here))
         text.append(f" {short.get(phase, phase.value)}", "bold" if number == here else "")
         if number == here and now.percent is not None:
             text.append(f" {now.percent:.0f}%", "bold")
@@ -127,12 +107,12 @@ def _here(now: ServeStatus) -> int:
     return max(place(now.stage), 0) if now.phase is ServerPhase.LOADING or now.stage else -1
 
 
-def _mark(now: ServeStatus, number: int, here: int) -> str:
+def _mark(now: ServeStatus, number: int, here: int) -> tuple[str, str]:
     if number < here:
-        return "done"
+        return "✔", "$node-up"
     if number > here or here < 0:
-        return ""
-    return "now" if now.phase is ServerPhase.LOADING else "failed"
+        return "○", "$muted"
+    return ("▶", "$node-warn") if now.phase is ServerPhase.LOADING else ("✖", "$node-lost")
 
 
 TITLES = {
@@ -155,8 +135,7 @@ def loading_lines(now: ServeStatus, width: int) -> list[Text]:
     """The model, the way, and what the log last told of the stage, with a bar where there is a percentage."""
     second = Text(no_wrap=True, end="")
     if now.percent is not None:
-        second.append_text(work_bar(now.percent / 100, min(30, width // 3)))
-        second.append(f" {percent(now.percent / 100)}  ")
+        second = work_bar(now.percent / 100, min(30, width // 3)).append(f" {percent(now.percent / 100)}  ")
     room = width - cell_len(second.plain)
     second.append(_cut(now.detail, room), "$muted")
     lines = [Text(_cut(now.model, width), "bold", no_wrap=True, end=""), way_text(now, width), second]
@@ -187,12 +166,7 @@ REMEDIES = {
 
 
 def ready_lines(
-    server: ServerState,
-    width: int,
-    *,
-    generated: Sequence[float | None] = (),
-    prompted: Sequence[float | None] = (),
-    address: str = "",
+    server: ServerState, width: int, *, generated: Series = (), prompted: Series = (), address: str = ""
 ) -> list[Text]:
     """Model, load, rates with their course, and where it answers."""
     return [
@@ -208,38 +182,30 @@ def load_text(server: ServerState, width: int) -> Text:
     load = server.load
     text = Text(no_wrap=True, end="")
     for name, count in (("running", load and load.running), ("waiting", load and load.waiting)):
-        text.append(f"{name} ", "$muted")
-        text.append(f"{UNKNOWN if count is None else count}   ", "bold")
+        text.append(f"{name} ", "$muted").append(f"{UNKNOWN if count is None else count}   ", "bold")
     share = load.kv_share if load else None
     text.append("KV cache ", "$muted")
     if share is None:
         return text.append(UNKNOWN)
-    text.append_text(bar_text(share, min(20, max(0, width - cell_len(text.plain) - 6))))
-    text.append(f" {percent(share)}")
-    return text
+    bar = bar_text(share, min(20, max(0, width - cell_len(text.plain) - 6)))
+    return text.append_text(bar).append(f" {percent(share)}")
 
 
-def rates_text(
-    server: ServerState, generated: Sequence[float | None], prompted: Sequence[float | None], width: int
-) -> Text:
+def rates_text(server: ServerState, generated: Series, prompted: Series, width: int) -> Text:
     """`gen 41.2 tok/s ▁▂▃▅▆▆▇  prompt 812 tok/s ▁▁▂▇▂▁`."""
     pairs = (("gen", server.generated_per_s, generated), ("prompt", server.prompt_per_s, prompted))
     room = max(0, (width - sum(len(name) + 14 for name, _, _ in pairs)) // 2)
     text = Text(no_wrap=True, end="")
     for name, rate, series in pairs:
-        text.append(f"{name} ", "$muted")
-        text.append(f"{token_rate(rate):<12}", "bold")
-        text.append_text(spark_text(series, min(room, 60)))
-        text.append(" ")
+        text.append(f"{name} ", "$muted").append(f"{token_rate(rate):<12}", "bold")
+        text.append_text(spark_text(series, min(room, 60))).append(" ")
     text.rstrip()
     return text
 
 
 def where_text(server: ServerState, address: str, width: int) -> Text:
     """`http://10.0.0.1:8888/v1   2 ranks   first token 0.31 s   21.0 ms a token`."""
-    text = Text(no_wrap=True, end="")
-    text.append("url ", "$muted")
-    text.append(url(address, server.port), "bold")
+    text = Text(no_wrap=True, end="").append("url ", "$muted").append(url(address, server.port), "bold")
     if server.ranks:
         text.append(f"   {server.ranks} rank{'s' * (server.ranks != 1)}", "$muted")
     for words in server.load.pace() if server.load else ():
@@ -259,9 +225,8 @@ def curl(address: str, server: ServerState) -> str:
     """A first request that can be pasted into any shell."""
     asked = {"model": server.model, "messages": [{"role": "user", "content": "Say hello."}], "max_tokens": 64}
     body = json.dumps(asked).replace("'", "'\\''")
-    return (
-        f"curl {url(address, server.port)}/chat/completions -H 'Content-Type: application/json' -d '{body}'"
-    )
+    where = f"{url(address, server.port)}/chat/completions"
+    return f"curl {where} -H 'Content-Type: application/json' -d '{body}'"
 
 
 def _cut(text: str, width: int) -> str:

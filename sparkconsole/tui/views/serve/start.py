@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from sparkconsole.fleet.store import ServerPhase
 from sparkconsole.model.serve.spec import StartPhase
 from sparkconsole.model.work.news import Remark
+from sparkconsole.tui.draw.frame import where_and_why
 from sparkconsole.tui.views.serve.show import ServeStatus, place
 from sparkconsole.tui.work import Task, TaskState
 
@@ -41,8 +42,7 @@ def start_of(task: Task) -> ServeStatus | None:
         return ServeStatus(ServerPhase.READY, model)
     if error is None or task.state is not TaskState.FAILED:
         return None
-    cause = f"{error.node}: {error.cause}" if error.node else error.cause
-    return ServeStatus(ServerPhase.FAILED, model, stage, cause=cause, remedy=error.hint)
+    return ServeStatus(ServerPhase.FAILED, model, stage, cause=where_and_why(error), remedy=error.hint)
 
 
 def reached(task: Task) -> str:
@@ -53,9 +53,7 @@ def reached(task: Task) -> str:
 
 
 def _stage(sentence: str) -> str:
-    return next(
-        (p.value for p in StartPhase if sentence == p.value or sentence.startswith(f"{p.value} ")), ""
-    )
+    return next((p.value for p in StartPhase if f"{sentence} ".startswith(f"{p.value} ")), "")
 
 
 def _detail(task: Task, stage: str) -> str:

@@ -28,7 +28,6 @@ from sparkconsole.tui.views.form_view import NEXT_FIELD, FormView
 from sparkconsole.tui.views.serve import form as filling
 from sparkconsole.tui.views.serve import show
 from sparkconsole.tui.views.serve.start import newest_start, start_of
-from sparkconsole.tui.widgets.form import Form
 from sparkconsole.tui.widgets.log_view import LogView
 from sparkconsole.tui.widgets.styled_text import StyledText
 from sparkconsole.tui.work import Task
@@ -86,14 +85,7 @@ class ServeView(FormView):
         """Form with its commands, how the server is, its rates, its log."""
         with Vertical(id="serve-spec", classes="pane") as panel:
             panel.border_title = "model"
-            yield Form(
-                "serve",
-                filling.FIELDS,
-                labels=filling.LABELS,
-                hints=filling.HINTS,
-                choices={"model": tuple(PRESETS), **filling.CHOICES},
-                long=("model", "extra"),
-            )
+            yield filling.form()
             yield StyledText(id="serve-preview")
         yield StyledText(id="serve-status", classes="pane")
         with Horizontal(id="serve-rates"):
@@ -119,11 +111,6 @@ class ServeView(FormView):
     def address(self) -> str:
         """Where clients reach the head."""
         return next((n.address for n in self.console.store.nodes.values() if n.head), "")
-
-    @property
-    def port(self) -> int:
-        """Where the server answers that is shown."""
-        return self.console.store.server.port
 
     # --- what is known
 
@@ -176,10 +163,6 @@ class ServeView(FormView):
             self._follow(task, now)
             self._ask_remedy(now)
 
-    def sample_logs(self) -> None:
-        """New lines of the log."""
-        self.query_one(LogView).sample()
-
     def _draw_preview(self) -> None:
         width = max(20, self.query_one("#serve-spec").size.width)
         lines = [Text("pick a model to see the command", "$muted")]
@@ -226,11 +209,9 @@ class ServeView(FormView):
 
     def _follow(self, task: Task | None, now: show.ServeStatus) -> None:
         """While a start of this console runs, what it says; else the server's own log, whoever started it."""
-        if task is not None and (task.running or now.phase is ServerPhase.FAILED):
-            wanted: object = task
-        else:
-            unknown = now.phase is ServerPhase.UNKNOWN
-            wanted = (now.phase in SERVING, unknown, now.model, task)
+        serving, unknown = now.phase in SERVING, now.phase is ServerPhase.UNKNOWN
+        ours = task is not None and (task.running or now.phase is ServerPhase.FAILED)
+        wanted = task if ours else (serving, unknown, now.model, task)
         if wanted == self._logged:
             return
         self._logged = wanted
@@ -239,7 +220,7 @@ class ServeView(FormView):
         if isinstance(wanted, Task):
             log.show_ring(wanted.output)
             log.border_title = "log of this start"
-        elif now.phase in SERVING:
+        elif serving:
             session = self.console.session
             sources = server_sources(session, session.fleet.names) if session else []
             if session and sources:
@@ -247,7 +228,7 @@ class ServeView(FormView):
             else:
                 log.show_ring(LineRing())
             log.border_title = "log of the server" if log.feed else BY_HAND
-        elif now.phase is ServerPhase.UNKNOWN:
+        elif unknown:
             log.border_title = "log · server state unknown"
         elif task is None:
             log.border_title = "log · no server is running"
@@ -263,7 +244,7 @@ class ServeView(FormView):
     @work(group="remedy", exclusive=True, exit_on_error=False)
     async def _ask_status(self, detail: str) -> None:
         try:
-            answer = await self.ask("serve", "status", "--port", str(self.port))
+            answer = await self.ask("serve", "status", "--port", str(self.console.store.server.port))
         except SparkError:
             return
         self._remedy = (detail, str(answer.data.get("remedy", "")))
@@ -315,8 +296,8 @@ class ServeView(FormView):
     def action_serve_stop(self) -> None:
         """`X`"""
         if not self.is_idle("serve.stop"):
-            more = () if self.port == SEED_PORT else ("--port", str(self.port))
-            self.console.say(("serve", "stop", *more))
+            port = self.console.store.server.port
+            self.console.say(("serve", "stop", *(() if port == SEED_PORT else ("--port", str(port)))))
 
     def action_serve_curl(self) -> None:
         """`c`"""
