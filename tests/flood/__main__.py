@@ -1,4 +1,4 @@
-"""`python -m tests.flood [--seconds N] [WORD …]`: every way whose name has one of the words, one after the other.
+"""`python -m tests.flood [--seconds N] [WORD …]`: the ways whose names have one of the words, one by one.
 
 Prints a table; ends with status 1 when a bound of memory, age or the sentence was broken. CPU is only printed.
 """
@@ -29,15 +29,19 @@ def main() -> None:
         broken |= bool(found.broken)
         rows.append(row(way.name, found))
         sys.stdout.write(f"{way.name}\n  {' | '.join(rows[-1][1:])}\n")
-        for text in dict.fromkeys((*found.events, *found.said)):
+        for text in list(dict.fromkeys((*found.events[-6:], *found.said[-4:]))):
             sys.stdout.write(f"    {text[:220]!r}\n")
         sys.stdout.flush()
-    show("one node of four floods", ("way", "MB", "% of a core", "oldest, s", "line, s", "line, MB", "broken"), rows)
+    show(
+        "one node of four floods",
+        ("way", "MB", "% of a core", "oldest, s", "line, s", "line, MB", "kept, MB", "broken"),
+        rows,
+    )
     sys.exit(broken)
 
 
 def row(name: str, found: Figures) -> tuple[str, ...]:
-    figures = (found.memory_mb, found.cpu, found.age_s, found.line_s, found.line_mb)
+    figures = (found.memory_mb, found.cpu, found.age_s, found.line_s, found.line_mb, found.kept_mb)
     return (name, *(f"{f:.1f}" if f < 10 else f"{f:.0f}" for f in figures), ", ".join(found.broken) or "–")
 
 

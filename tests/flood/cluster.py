@@ -25,7 +25,7 @@ export HOME={home} PATH={home}/bin:/usr/local/bin:/usr/bin:/bin
 exec /bin/sh -c "$SSH_ORIGINAL_COMMAND"
 """
 _DOCKER = r"""case $1 in
-exec) printf 'process 40 40 vllm\037serve\037m\n';;
+exec) printf 'process 40 40 vllm\037serve\037m\037--port\0378888\n';;
 *) PATH=/usr/local/bin:/usr/bin:/bin exec docker "$@";;
 esac
 """
@@ -72,8 +72,8 @@ async def listening(
         )
     try:
         async with asyncio.timeout(20):
-            while word not in log.read_text():
-                assert started.returncode is None, log.read_text()
+            while word not in await asyncio.to_thread(log.read_text):
+                assert started.returncode is None, f"see {log}"
                 await asyncio.sleep(0.02)
         yield
     finally:

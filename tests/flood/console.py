@@ -1,6 +1,6 @@
 """The console as a user starts it, with a thread beside it that writes down how old each node's reading is.
 
-`python -m tests.flood.console FILE`: a JSON line five times a second. A thread: it goes on while the console is busy.
+`python -m tests.flood.console FILE`: a JSON line five times a second, however busy the console is.
 """
 
 from __future__ import annotations

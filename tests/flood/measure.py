@@ -1,4 +1,4 @@
-"""The real console in a terminal and the real command line beside it, measured from outside while a node floods."""
+"""The console in a terminal and the command line beside it, measured from outside while a node floods."""
 
 from __future__ import annotations
 
@@ -94,14 +94,14 @@ class Opened:
 
 @asynccontextmanager
 async def opened(nodes: Flooded) -> AsyncIterator[Opened]:
-    """Until all healthy nodes have a reading, then yours; ended hard: what it does at its end is another matter."""
+    """Yours once all healthy nodes have a reading; ended hard: how it ends is another matter."""
     record = nodes.home / "record"
     pid, terminal = pty.fork()
     if pid == 0:
         with contextlib.suppress(BaseException):
             os.chdir(ROOT)
             words = [sys.executable, "-m", "tests.flood.console", str(record)]
-            os.execve(sys.executable, words, dict(nodes.environment))  # noqa: S606 - no shell is wanted
+            os.execve(sys.executable, words, dict(nodes.environment))
         os._exit(1)
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
     os.set_blocking(terminal, False)
@@ -116,13 +116,13 @@ async def opened(nodes: Flooded) -> AsyncIterator[Opened]:
     loop.add_reader(terminal, drained)
     try:
         async with asyncio.timeout(OPEN_S):
-            while not _all_read(console.moments()):
+            while not _all_read(console.moments()):  # noqa: ASYNC110 - another process writes it
                 await asyncio.sleep(0.2)
         yield console
     finally:
         loop.remove_reader(terminal)
         os.kill(pid, signal.SIGKILL)
-        os.waitpid(pid, 0)
+        await asyncio.to_thread(os.waitpid, pid, 0)
         os.close(terminal)
 
 
@@ -131,10 +131,10 @@ def _all_read(moments: list[dict[str, Any]]) -> bool:
     return all(ages.get(name) is not None for name in NAMES if name != BAD)
 
 
-async def command_line(nodes: Flooded, line: str, figures: Figures) -> None:
-    """Asks it, and takes down when it spoke of the node; two minutes at most."""
+async def command_line(nodes: Flooded, way: Way, figures: Figures) -> None:
+    """Asks it, and takes down when it said its sentence about the node; two minutes at most."""
     began = time.monotonic()
-    words = [sys.executable, "-m", "sparkconsole", *line.split()]
+    words = [sys.executable, "-m", "sparkconsole", *way.asked.split()]
     how: dict[str, Any] = {"stdout": asyncio.subprocess.PIPE, "stderr": asyncio.subprocess.STDOUT}
     asked = await asyncio.create_subprocess_exec(*words, env=dict(nodes.environment), cwd=ROOT, **how)
     assert asked.stdout
@@ -149,7 +149,7 @@ async def command_line(nodes: Flooded, line: str, figures: Figures) -> None:
         async with asyncio.timeout(120):
             while piece := await asked.stdout.read(1 << 16):
                 said = (said + piece)[-(1 << 20) :]
-                if not figures.line_s and BAD.encode() in said:
+                if not figures.line_s and _sentences(said, way):
                     figures.line_s = time.monotonic() - began
     if asked.returncode is None:
         with contextlib.suppress(ProcessLookupError, TimeoutError):
@@ -158,14 +158,19 @@ async def command_line(nodes: Flooded, line: str, figures: Figures) -> None:
                 await asked.wait()
     figures.line_s = figures.line_s or time.monotonic() - began
     watching.cancel()
-    figures.said = [line for line in said.decode("utf-8", "replace").splitlines() if BAD in line]
+    figures.said = _sentences(said, way)
+
+
+def _sentences(said: bytes, way: Way) -> list[str]:
+    lines = said.decode("utf-8", "replace").splitlines()
+    return [line for line in lines if BAD in line and way.says in line]
 
 
 async def measured(folder: Path, way: Way, seconds: float) -> Figures:
     """One way: everything is started for it and ended after it."""
     figures = Figures()
     async with flooded(folder, way) as nodes, opened(nodes) as console:
-        asking = asyncio.create_task(command_line(nodes, way.asked, figures))
+        asking = asyncio.create_task(command_line(nodes, way, figures))
         console.type(way.keys)
         began, before, seen = time.monotonic(), cpu_s(console.pid), len(console.moments())
         await asyncio.sleep(seconds)
@@ -174,8 +179,9 @@ async def measured(folder: Path, way: Way, seconds: float) -> Figures:
         moments = console.moments()
         figures.memory_mb = peak_mb(console.pid)
         figures.age_s = max(a or 0.0 for m in moments[seen:] for n, a in m["ages"].items() if n != BAD)
-        events = [text for source, text in moments[-1]["events"] if source in (BAD, "serve", "ray")]
-        figures.events = [*events, *filter(None, moments[-1]["unknown"][BAD]), " ".join(moments[-1]["server"])]
+        last = moments[-1]
+        events = [text for source, text in last["events"] if source in (BAD, "serve", "ray")]
+        figures.events = [*events, *filter(None, last["unknown"][BAD]), " ".join(last["server"])]
         kept = nodes.home.rglob(".local/state/**/*")
         figures.kept_mb = max((f.stat().st_size / 1e6 for f in kept if f.is_file()), default=0.0)
     return figures

@@ -1,7 +1,8 @@
 """What listens on the nodes, Docker's engines, Ray and vLLM, in a process of its own; one of them floods.
 
-`python -m tests.flood.services FOLDER [SERVICE=KIND …]`: engines on FOLDER/NAME.sock of every NAME, and Ray and
-vLLM where they are usual. A SERVICE is `docker`, `ray` or `vllm` with a part of a path: `docker/images/json=endless`.
+`python -m tests.flood.services FOLDER [SERVICE=KIND …]`: engines on FOLDER/NAME.sock of every NAME,
+Ray and vLLM where they are usual. A SERVICE is `docker`, `ray` or `vllm` with a part of a path:
+`docker/images/json=endless`.
 """
 
 from __future__ import annotations
@@ -115,10 +116,11 @@ KINDS: dict[str, Callable[[], Pieces]] = {
 
 
 def usual(path: str) -> bytes:
-    """What an engine says that has the cluster's container and no image, a Ray of one and a server that serves."""
+    """What an engine says that has the cluster's container and no image, an empty Ray, and a server."""
     labels = {LABEL_LAUNCH: LaunchSpec().recorded(), LABEL_ADDRESS: "127.0.0.1"}
     shown = {
-        "Id": "c1", "Name": "/vllm_node", "Image": "sha256:1", "Config": {"Image": "vllm-node", "Labels": labels},
+        "Id": "c1", "Name": "/vllm_node", "Image": "sha256:1",
+        "Config": {"Image": "vllm-node", "Labels": labels},
         "State": {"Status": "running", "StartedAt": "2026-01-01T00:00:00Z", "Pid": 1},
     }  # fmt: skip
     listed = [{**shown, "Names": ["/vllm_node"], "State": "running", "Status": "Up 2 hours"}]
@@ -140,6 +142,12 @@ def usual(path: str) -> bytes:
     return answer(json.dumps(found).encode())
 
 
+def floods_there(part: str, service: str, path: str) -> bool:
+    """`docker/images/json` is any version's."""
+    of, _, rest = part.partition("/")
+    return of == service and rest in path
+
+
 async def serve(
     floods: dict[str, str], service: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 ) -> None:
@@ -147,7 +155,7 @@ async def serve(
     with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
         while head := await reader.readuntil(b"\r\n\r\n"):
             path = head.split()[1].decode().partition("?")[0]
-            kind = next((k for part, k in floods.items() if part in service + path), "")
+            kind = next((k for part, k in floods.items() if floods_there(part, service, path)), "")
             if not kind:
                 writer.write(usual(path))
                 await writer.drain()

@@ -1,4 +1,4 @@
-"""The ways in which one node says too much: by a program of its own, its services, its sshd, or what is asked of it."""
+"""The ways in which one node says too much: by its programs, its services, its sshd, or what is asked of it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Way:
 
     name: str
     programs: Mapping[str, str] = field(default_factory=dict)
-    """Scripts that the node's commands find first: `python3` is its sampler, `sh-s` what is asked for facts."""
+    """Scripts that the node's commands find first: `python3` is its sampler, `sh-s` is asked for facts."""
     services: Mapping[str, str] = field(default_factory=dict)
     """Which of tests.flood.services floods, and how."""
     sshd: str = ""
@@ -26,6 +26,8 @@ class Way:
     """What listens instead of its sshd: `banner`, `words` or `hangs up`."""
     asked: str = "status"
     """What is asked on the command line meanwhile."""
+    says: str = ""
+    """A word of the sentence there; empty: any that names the node."""
     keys: str = ""
     """What is typed into the console."""
 
@@ -48,7 +50,8 @@ LONG = """
 i = 0
 while True:
     i += 1
-    w(json.dumps({"t": 1, "m": i, "rails": {"n" * 1_000_000 + str(i): [True, 1, 1, 0]}, "gpu_error": "e" * 999}) + "\\n")
+    rails = {"n" * 1_000_000 + str(i): [True, 1, 1, 0]}
+    w(json.dumps({"t": 1, "m": i, "rails": rails, "gpu_error": "e" * 999}) + "\\n")
 """
 SIGNS = """
 junk = "\\x1b]0;owned\\x07\\x1b[2J\\x1b[31m\\u202e\\u200b\\u0301[/x][bold]\\x9b1m\\r\\a\\u0000"
@@ -70,41 +73,56 @@ while True:
     time.sleep(1)
 """
 SAMPLE = '{"t": 1, "m": 1, "mem": [128524877824, 97000000000, 0, 0], "rails": {"r": [true, 1, 1, 0]}}'
+WATCH, LOGS, IMAGES = "status --watch --count 6", "logs --tail 5", "image list"
+MUCH = "says too much"
+
+
+def sampler(name: str, program: str, says: str = MUCH) -> Way:
+    """A node whose sampler is this program."""
+    return Way(f"sampler: {name}", {"python3": program}, asked=WATCH, says=says)
+
+
+def docker(name: str, path: str, kind: str, asked: str, says: str = MUCH, keys: str = "") -> Way:
+    """A node whose engine floods on this path."""
+    return Way(f"docker: {name}", services={f"docker/{path}": kind}, asked=asked, says=says, keys=keys)
+
+
+NESTED = "while :; do head -c 900000 /dev/zero | tr '\\0' '['; echo; done"
+BOTH = "yes >&2 & exec yes"
 WAYS = (
     Way("nothing floods"),
-    Way("sampler: bytes without a line", {"python3": "exec cat /dev/zero"}),
-    Way("sampler: short lines", {"python3": "exec yes"}),
-    Way("sampler: valid samples", {"python3": f"exec yes '{SAMPLE}'"}),
-    Way("sampler: new names in every sample", {"python3": python(NAMED)}),
-    Way("sampler: names of a megabyte", {"python3": python(LONG)}),
-    Way("sampler: brackets that open", {"python3": "while :; do head -c 900000 /dev/zero | tr '\\0' '['; echo; done"}),
-    Way("sampler: errors without end", {"python3": "exec yes >&2"}),
-    Way("sampler: escape sequences, titles, text from right to left", {"python3": python(SIGNS)}),
-    Way("sampler: a byte a second", {"python3": python(DRIP)}),
-    Way("facts: 5 GB", {"sh-s": "exec head -c 5000000000 /dev/zero"}),
-    Way("facts: errors without end", {"sh-s": "exec yes >&2"}),
-    Way("every command: both outputs", {"python3": "yes >&2 & exec yes", "sh-s": "yes >&2 & exec yes",
-                                        "timeout": "yes >&2 & exec yes"}),
-    Way("login: banner of the SSH protocol without end", front="banner"),
-    Way("login: lines before the protocol", front="words"),
-    Way("login: connections closed at once", front="hangs up"),
-    Way("login: 1 MB of sshd's Banner", sshd="Banner {folder}/banner\n"),
-    Way("login shell: prints without end", sshd="ForceCommand yes\n"),
-    Way("docker: list of containers without end", services={"docker/containers/json": "endless"}),
-    Way("docker: list of images without end", services={"docker/images/json": "endless"}),
-    Way("docker: 200,000 images", services={"docker/images/json": "many"}),
-    Way("docker: 200,000 containers", services={"docker/containers/json": "many"}),
-    Way("docker: headers without end", services={"docker": "headers"}),
-    Way("docker: one header without end", services={"docker": "long_header"}),
-    Way("docker: brackets that open", services={"docker/containers/json": "deep"}),
-    Way("docker: a byte a second", services={"docker/containers/json": "drip"}),
-    Way("docker log: a frame of 4 GiB", services={"docker/logs": "giant"}, asked="logs --tail 5", keys="5"),
-    Way("docker log: a million lines a second", services={"docker/logs": "lines"}, asked="logs --tail 5", keys="5"),
+    sampler("bytes without a line", "exec cat /dev/zero"),
+    sampler("short lines", "exec yes"),
+    sampler("valid samples", f"exec yes '{SAMPLE}'"),
+    sampler("new names in every sample", python(NAMED), ""),
+    sampler("names of a megabyte", python(LONG)),
+    sampler("brackets that open", NESTED),
+    sampler("errors without end", "exec yes >&2"),
+    sampler("escape sequences, titles, text from right to left", python(SIGNS), ""),
+    sampler("a byte a second", python(DRIP), ""),
+    Way("facts: 5 GB", {"sh-s": "exec head -c 5000000000 /dev/zero"}, says=MUCH),
+    Way("facts: errors without end", {"sh-s": "exec yes >&2"}, says=MUCH),
+    Way("every command: both outputs", dict.fromkeys(("python3", "sh-s", "timeout"), BOTH), says=MUCH),
+    Way("login: banner of the SSH protocol without end", front="banner", says=MUCH),
+    Way("login: lines before the protocol", front="words", says=MUCH),
+    Way("login: connections closed at once", front="hangs up", says="before login"),
+    Way("login: 1 MB of sshd's Banner", sshd="Banner {folder}/banner\n", says="before login"),
+    Way("login shell: prints without end", sshd="ForceCommand yes\n", says=MUCH),
+    docker("containers without end", "containers/", "endless", LOGS),
+    docker("images without end", "images/json", "endless", IMAGES),
+    docker("200,000 images", "images/json", "many", IMAGES),
+    docker("200,000 containers", "containers/json", "many", LOGS, ""),
+    docker("headers without end", "", "headers", LOGS),
+    docker("one header without end", "", "long_header", LOGS),
+    docker("brackets that open", "images/json", "deep", IMAGES, "Docker would not say"),
+    docker("a byte a second", "images/json", "drip", IMAGES, "did not answer"),
+    docker("a log's frame of 4 GiB", "logs", "giant", LOGS, "", "2"),
+    docker("a log of a million lines a second", "logs", "lines", LOGS, "", "2"),
     Way("vllm: gzip that unpacks to 10 GB", services={"vllm/metrics": "bomb"}),
-    Way("vllm: models without end", services={"vllm/v1/models": "endless"}),
+    Way("vllm: models without end", services={"vllm/v1/models": "endless"}, says=MUCH),
     Way("ray: members without end", services={"ray": "endless"}),
     Way("ray: 200,000 members", services={"ray": "members"}),
     Way("ray: one header without end", services={"ray": "long_header"}),
     Way("node exec: head -c 300000000 /dev/zero", asked="node exec -- head -c 300000000 /dev/zero"),
     Way("node exec: yes", asked="node exec -- yes"),
-)  # fmt: skip
+)

@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 
-from sparkconsole.clock import Clock, sleep_unless
+from sparkconsole.clock import Clock, cancelled, sleep_unless
+from sparkconsole.errors import TimedOut
 from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.fleet.store import Event, NodeState, Store
 from sparkconsole.fleet.watch.own_actions import OwnActions
 from sparkconsole.model.docker import Container
 from sparkconsole.model.foresight.own_actions import Touch
 from sparkconsole.model.launch.spec import LABEL_ADDRESS, LaunchSpec, recalled
+from sparkconsole.model.text.printable import printable
 
 CONNECTING = 16
 """Logins that are under way at once."""
 CALM_NODES = 8
 """More nodes than that are asked more rarely, each."""
+SILENT_S = 10.0
+"""A source that owes its answer for so long, or for three of its own pauses, says nothing of now."""
+MOST_EVENT = 1000
+"""Characters of an event."""
 
 
 class Wakeup:
@@ -56,6 +63,10 @@ class WatchContext:
     connecting: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(CONNECTING))
     serving: Wakeup = field(default_factory=Wakeup)
     """Rings when something changed that a server may stand on: it is looked at then."""
+    interfaces: dict[str, set[str]] = field(default_factory=dict)
+    """Addresses by node, as it was last looked at: they outlive what else was seen then."""
+    head_lost: list[Callable[[], object]] = field(default_factory=list)
+    """Called when the head is lost: what it alone tells is unknown with it."""
 
     @property
     def clock(self) -> Clock:
@@ -81,7 +92,7 @@ class WatchContext:
     def tell(self, level: str, source: str, text: str, own: str = "") -> None:
         """One event; what a deed of ours (`own`) explains is information."""
         text, level = (f"{text} ({own})", "info") if own else (text, level)
-        self.store.tell(Event(self.clock.now(), level, source, text))
+        self.store.tell(Event(self.clock.now(), level, source, printable(text[:MOST_EVENT])))
 
     @property
     def head(self) -> NodeState | None:
@@ -110,6 +121,57 @@ class WatchContext:
     def addresses(self, node: str) -> set[str]:
         """All addresses that are known of a node."""
         state, container = self.store.nodes[node], self.container_on(node)
-        netdevs = state.look.facts.fabric.netdevs if state.look else ()
         found = {state.address, container.labels.get(LABEL_ADDRESS, "") if container else ""}
-        return (found | {a.partition("/")[0] for n in netdevs for a in n.addresses}) - {""}
+        return (found | self.interfaces.get(node, set())) - {""}
+
+
+class Source:
+    """What is asked over and over: what it said is known until it owes its answer for too long.
+
+    `name` and `unknown`: who is silent then, and what is unknown; `teller` has the event, `lost` forgets.
+    """
+
+    def __init__(
+        self, scope: WatchContext, teller: str, name: str, unknown: str, lost: Callable[[str], object]
+    ) -> None:
+        self._scope, self._teller, self._name, self._consequence = scope, teller, name, unknown
+        self._lost = lost
+        self.unknown = False
+        """What it said was called unknown; the next answer is news."""
+        self._owed_s: float | None = None
+
+    async def asked(self, question: Coroutine[None, None, None], every_s: float) -> None:
+        """Waits for the end of the question, whatever that is, and calls it late in time."""
+        clock, most = self._scope.clock, max(SILENT_S, 3 * every_s)
+        self._owed_s = clock.monotonic() if self._owed_s is None else self._owed_s
+        left = max(0.0, self._owed_s + most - clock.monotonic())
+        asking, late = asyncio.create_task(question), asyncio.create_task(clock.sleep(left))
+        try:
+            await asyncio.wait((asking, late), return_when=asyncio.FIRST_COMPLETED)
+            if not asking.done() and not self.unknown:
+                self._fall_silent(most)
+            await asking
+        except TimedOut:
+            raise  # it still owes its answer
+        except BaseException:
+            self.excuse()
+            raise
+        finally:
+            await cancelled((asking, late))
+
+    def heard(self, *, news: bool = True) -> None:
+        """It answered; `news`: nothing else tells that it does again."""
+        self.excuse()
+        if self.unknown and news:
+            self._scope.tell("info", self._teller, f"{self._name} answers again")
+        self.unknown = False
+
+    def excuse(self) -> None:
+        """It owes nothing: it said something else, or could not be asked."""
+        self._owed_s = None
+
+    def _fall_silent(self, most: float) -> None:
+        text = f"{self._name} has not answered for {most:.0f} s: {self._consequence}"
+        self._scope.tell("warning", self._teller, text)
+        self._lost(text)
+        self.unknown = True

@@ -9,7 +9,7 @@ import asyncio
 import math
 import random
 from collections.abc import Awaitable, Callable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 
 from sparkconsole.clock import cancelled
 from sparkconsole.errors import (
@@ -23,9 +23,10 @@ from sparkconsole.errors import (
 from sparkconsole.fleet.diagnose.probe import look_through
 from sparkconsole.fleet.reconnect import pauses
 from sparkconsole.fleet.store import NodeState, Reachability
-from sparkconsole.fleet.watch.context import Wakeup, WatchContext
+from sparkconsole.fleet.watch.context import Source, Wakeup, WatchContext
 from sparkconsole.fleet.watch.events import ChangeDetector, container_change
 from sparkconsole.fleet.watch.readings import AGAIN_S, FACTS_S, reading_by_facts
+from sparkconsole.model.checks import Look
 from sparkconsole.model.cluster import Node
 from sparkconsole.model.docker import Container
 from sparkconsole.model.foresight.own_actions import Touch
@@ -34,7 +35,6 @@ from sparkconsole.remote.shell import Shell
 
 CONTAINERS_S, LOOK_S = 3.0, 60.0
 SILENT_S = 30.0
-DOCKER_SILENT_S = 10.0
 """Without a reading on a connection that stands, something is wrong with the machine."""
 STEADY_S = 30.0
 """A connection that held so long was a good one."""
@@ -53,8 +53,11 @@ class NodeWatch:
         """When the cluster's container was seen to start here; None: it ran already, or none did."""
         self._troubles: dict[str, str] = {}
         self._outline: tuple[tuple[str, ...], tuple[str, ...]] | None = None
-        self._asked_docker_s: float | None = None
-        """Since when its engine owes an answer; None: it owes none."""
+        self._netdevs: dict[str, str] = {}
+        self._docker = Source(scope, self.name, "docker", "what runs there is unknown", self._forget_docker)
+        unknown = "what was seen there is unknown"
+        self._facts = Source(scope, self.name, "the look at it", unknown, lambda _: self._keep_look(None))
+        scope.interfaces.pop(self.name, None)
 
     def again(self) -> None:
         """Tries now."""
@@ -146,6 +149,9 @@ class NodeWatch:
         self._scope.store.update(self.name, reach=reach, **since, **changes)
         if since:
             self._scope.serving.ring()
+        if since and reach is Reachability.LOST and self._state.head:
+            for lost in self._scope.head_lost:
+                lost()
 
     # --- while it is up
 
@@ -154,8 +160,10 @@ class NodeWatch:
         works = (
             self._readings(shell),
             self._silence(),
-            self._over_and_over("look", lambda: self._look(shell), LOOK_S, self._look_now),
-            self._over_and_over("docker", lambda: self._list(shell), CONTAINERS_S, self._list_now),
+            self._over_and_over(
+                "look", lambda: self._facts.asked(self._look(shell), LOOK_S), LOOK_S, self._look_now
+            ),
+            self._over_and_over("docker", lambda: self._listed(shell), CONTAINERS_S, self._list_now),
         )
         parts = [asyncio.create_task(work) for work in works]
         try:
@@ -220,9 +228,7 @@ class NodeWatch:
         store.update(self.name, reading=found, read_at_s=self._now, **killed)
         if self.name in store.histories:
             store.histories[self.name].add(found)
-        look = self._state.look
-        netdevs = {h.netdev: h.device for h in look.facts.fabric.hcas if h.netdev} if look else {}
-        for level, text in self._changes.feed(found, self._now, netdevs):
+        for level, text in self._changes.feed(found, self._now, self._netdevs):
             self._scope.tell(level, self.name, text)
         alarm = self._changes.memory.verdict.sentence
         if self._state.memory_alarm != alarm:
@@ -245,7 +251,6 @@ class NodeWatch:
         while True:
             await self._scope.clock.sleep(SILENT_S / 15)
             state = self._state
-            self._docker_silence()
             late = self._now - max(state.read_at_s or 0.0, state.since_s or 0.0) > SILENT_S
             if late is not silent and not self._garbled and state.read_at_s is not None:
                 silent = late
@@ -253,53 +258,51 @@ class NodeWatch:
                 news = ("warning", lost) if late else ("info", "readings come again")
                 self._scope.tell(news[0], self.name, news[1])
 
-    def _docker_silence(self) -> None:
-        """An engine that does not answer: what was known of it is no longer, long before its request ends."""
-        most = max(DOCKER_SILENT_S, 3 * CONTAINERS_S * self._scope.spread)
-        if self._asked_docker_s is None or self._now - self._asked_docker_s <= most:
-            return
-        if not self._state.docker_error:
-            text = f"docker has not answered for {most:.0f} s: what runs there is unknown"
-            self._outline = None
-            self._scope.store.update(self.name, containers=None, images=None, docker_error=text)
-            self._trouble("docker", text)
-
     # --- the slow looks
 
     async def _look(self, shell: Shell) -> None:
         scope = self._scope
         look = await look_through(scope.fleet, shell, scope.container, scope.image)
-        scope.store.update(self.name, look=look)
+        self._netdevs = {h.netdev: h.device for h in look.facts.fabric.hcas if h.netdev}
+        addresses = (a for n in look.facts.fabric.netdevs for a in n.addresses)
+        scope.interfaces[self.name] = {a.partition("/")[0] for a in addresses}
+        self._keep_look(look)
+        self._facts.heard()
+
+    def _keep_look(self, look: Look | None) -> None:
+        self._scope.store.update(self.name, look=look)
+
+    async def _listed(self, shell: Shell) -> None:
+        with suppress(TimedOut):  # that it is silent is told long before its requests end
+            await self._docker.asked(self._list(shell), CONTAINERS_S * self._scope.spread)
+
+    def _forget_docker(self, why: str) -> None:
+        self._outline = None
+        self._scope.store.update(self.name, containers=None, images=None, docker_error=why)
 
     async def _list(self, shell: Shell) -> None:
         """Asks for more than an outline only where that changed."""
         from sparkconsole.remote.docker import engine as docker
 
-        self._asked_docker_s = self._now
         try:
             outline = await docker.outline(shell)
             before = self._outline or (("",), ("",))
             ran = await docker.containers(shell) if outline[0] != before[0] else None
             held = await docker.images(shell) if outline[1] != before[1] else None
-            # What was called unknown meanwhile is asked for once more.
-            self._outline = None if self._state.docker_error else outline
-            if self._state.docker_error:
-                self._scope.store.update(self.name, docker_error="")
-                self._scope.tell("info", self.name, "docker answers again")
-            if ran is not None:
-                self._take_containers(ran)
-            if held is not None:
-                self._scope.store.update(self.name, images=held)
-        except Unreachable:
+        except (Unreachable, TimedOut):
             raise
         except SparkError as error:
-            if isinstance(error, TimedOut) and self._state.docker_error:
-                return  # that it is silent was told before its request ended
-            self._outline = None
-            self._scope.store.update(self.name, containers=None, images=None, docker_error=error.cause)
+            self._docker.unknown = True
+            self._forget_docker(error.cause)
             raise
-        finally:
-            self._asked_docker_s = None
+        # What was called unknown meanwhile is asked for once more.
+        self._outline = None if self._docker.unknown else outline
+        self._scope.store.update(self.name, docker_error="")
+        self._docker.heard()
+        if ran is not None:
+            self._take_containers(ran)
+        if held is not None:
+            self._scope.store.update(self.name, images=held)
 
     def _take_containers(self, found: tuple[Container, ...]) -> None:
         """An end is told with the deed of ours that ended it; what began after the deed ended by itself."""

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sparkconsole.errors import SparkError
+from sparkconsole.errors import SparkError, TimedOut
 from sparkconsole.fleet.store import Reachability, ServerPhase
-from sparkconsole.fleet.watch.context import WatchContext
+from sparkconsole.fleet.watch.context import Source, WatchContext
 from sparkconsole.fleet.watch.hang import Roll
 from sparkconsole.model.foresight.own_actions import Touch
 from sparkconsole.model.launch.spec import Backend
@@ -32,12 +32,16 @@ class RayWatch:
         """Whose death was told."""
         self._doubted: set[str] = set()
         """Of whose rank it was told that nobody knows."""
+        self._source = Source(scope, "ray", "Ray", "who is in it is unknown", lambda _: self._forget())
+        scope.head_lost.append(self._forget)
 
     async def run(self) -> None:
         """Asks over and over."""
         while True:
             try:
-                await self._look()
+                await self._source.asked(self._look(), RAY_S)
+            except TimedOut:
+                pass  # what it said is known until it owes its answer for too long
             except SparkError:
                 self._forget()
             except Exception as error:  # noqa: BLE001 - the edge of a probe: what Ray answers must not end it
@@ -53,11 +57,14 @@ class RayWatch:
         if launch is None or not up or launch.backend is not Backend.RAY:
             self._alive = {}
             self._roll.joined.clear()
+            self._source.heard(news=False)
             return self._forget()
         from sparkconsole.remote.ray import members
 
         fleet = self._scope.fleet
-        return self._take(await members(await fleet.shell(fleet.head), launch.dashboard_port))
+        found = await members(await fleet.shell(fleet.head), launch.dashboard_port)
+        self._source.heard()
+        return self._take(found)
 
     def _take(self, members: Sequence[RayMember]) -> None:
         self._roll.members = tuple(members)

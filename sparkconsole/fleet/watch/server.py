@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from sparkconsole.errors import SparkError, TimedOut
 from sparkconsole.fleet.serve import memory_guards as guarding
 from sparkconsole.fleet.store import NodeState, Reachability, ServerPhase, ServerState
-from sparkconsole.fleet.watch.context import WatchContext
+from sparkconsole.fleet.watch.context import Source, WatchContext
 from sparkconsole.fleet.watch.death import Deaths, verdict
 from sparkconsole.fleet.watch.hang import HangWatch, Roll
 from sparkconsole.fleet.watch.serve_log import FollowedLog
@@ -47,6 +47,8 @@ class ServerWatch:
         self._misses = self._bare = 0
         self._announced, self._own = ServerPhase.UNKNOWN, ""
         self._load: tuple[float, EngineLoad] | None = None
+        self._source = Source(scope, "serve", "the server", "whether it serves is unknown", self._unknown)
+        scope.head_lost.append(lambda: self._unknown(scope.head.reason if scope.head else ""))
         scope.store.serve(port=port)
 
     def refresh(self) -> None:
@@ -65,7 +67,7 @@ class ServerWatch:
 
     async def _probed(self) -> None:
         try:
-            await self._look()
+            await self._source.asked(self._look(), ASK_S)
         except SparkError as error:
             self._become(ServerPhase.UNKNOWN, detail=error.cause)
         except Exception as error:  # noqa: BLE001 - the edge of a probe: one that breaks must not end the watch
@@ -196,7 +198,7 @@ class ServerWatch:
 
     async def _silent(self, shell: Shell, why: str) -> None:
         self._load = None
-        was_ready = self._server.phase in _SERVES
+        was_ready, lead = self._announced in _SERVES, self._lead
         self._misses += 1
         if was_ready and (await self._dead() or self._misses < MISSES):
             return None
@@ -204,6 +206,7 @@ class ServerWatch:
             return None
         if not await self._ranks(shell):
             return await self._gone()
+        was_ready = was_ready and (lead is None or lead == self._lead)
         return None if await self._dead() else self._still_there(why, was_ready=was_ready)
 
     def _still_there(self, why: str, *, was_ready: bool) -> None:
@@ -303,6 +306,9 @@ class ServerWatch:
 
     # --- what is told
 
+    def _unknown(self, why: str) -> None:
+        self._become(ServerPhase.UNKNOWN, detail=why)
+
     def _become(self, phase: ServerPhase, **changes: object) -> None:
         store, before = self._scope.store, self._server
         if phase in (ServerPhase.FAILED, ServerPhase.WEDGED) and self._own_end(before):
@@ -311,8 +317,10 @@ class ServerWatch:
             changes["detail"] = f"ended by {self._own}"
         elif phase in (ServerPhase.READY, ServerPhase.LOADING):
             self._own = ""
+        self._heard(phase)
         if before.phase is not phase:
             changes["since_s"] = self._now
+            self._tell_transport(phase)
             if phase is ServerPhase.NONE:
                 self._forgive()
         changed = {k: v for k, v in changes.items() if getattr(before, k) != v}
@@ -327,6 +335,21 @@ class ServerWatch:
         if not self._own and before.phase in (*_SERVES, ServerPhase.LOADING, ServerPhase.UNKNOWN):
             self._own = self._scope.own_end(self._lead.job if self._lead is not None else "")
         return self._own
+
+    def _heard(self, phase: ServerPhase) -> None:
+        """Something is known of it, or why nothing is; what is wrong with it is told by itself."""
+        if phase is ServerPhase.UNKNOWN:
+            self._source.excuse()
+        else:
+            self._source.heard(news=phase in (ServerPhase.READY, ServerPhase.LOADING))
+
+    def _tell_transport(self, phase: ServerPhase) -> None:
+        """What NCCL uses is known of a server that is there."""
+        for log in self._logs.values():
+            log.tell_transport()
+        if phase in (ServerPhase.UNKNOWN, ServerPhase.NONE):
+            for name in self._scope.store.nodes:
+                self._scope.store.update(name, nccl="", nccl_lines=())
 
     def _forgive(self) -> None:
         """A server that was ended in order leaves no blame."""
