@@ -28,7 +28,7 @@ class BoundedResponse(aiohttp.ClientResponse):
                     self.close()
                     most = f"{MOST_ANSWER_BYTES >> 20} MiB"
                     raise TooMuch(
-                        f"{self.url.path} answered more than {most}", hint="look at what listens there"
+                        f"{self.url.path} says too much: more than {most}", hint="look at what listens there"
                     )
             self._body = bytes(body)
         return self._body

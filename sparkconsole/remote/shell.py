@@ -160,7 +160,7 @@ def too_much(argv: Sequence[str], node: str) -> TooMuch:
     """A command said more than its answer may have."""
     most = f"{MOST_BYTES / (1 << 20):g} MiB or {MOST_LINES} lines"
     return TooMuch(
-        f"`{shlex.join(argv)[:120]}` said more than {most} and was ended",
+        f"`{shlex.join(argv)[:120]}` says too much and was ended: more than {most}",
         hint="let it write into a file there, or say less",
         node=node,
     )

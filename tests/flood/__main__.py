@@ -1,12 +1,13 @@
 """`python -m tests.flood [--seconds N] [WORD …]`: the ways whose names have one of the words, one by one.
 
-Prints a table; ends with status 1 when a bound of memory, age or the sentence was broken. CPU is only printed.
+Prints a table; ends with status 1 when a bound of memory, age or sentence was broken. CPU is only printed.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -22,6 +23,8 @@ def main() -> None:
     parser.add_argument("words", nargs="*")
     given = parser.parse_args()
     rows, broken = [], False
+    # Whoever ends it ends what it started, too.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
     for way in (w for w in WAYS if not given.words or any(word in w.name for word in given.words)):
         with tempfile.TemporaryDirectory(prefix="f-") as folder:

@@ -151,11 +151,12 @@ async def command_line(nodes: Flooded, way: Way, figures: Figures) -> None:
                 said = (said + piece)[-(1 << 20) :]
                 if not figures.line_s and _sentences(said, way):
                     figures.line_s = time.monotonic() - began
-    if asked.returncode is None:
+    for end in (asked.terminate, asked.kill):
         with contextlib.suppress(ProcessLookupError, TimeoutError):
             async with asyncio.timeout(10):
-                asked.terminate()
                 await asked.wait()
+                break
+            end()
     figures.line_s = figures.line_s or time.monotonic() - began
     watching.cancel()
     figures.said = _sentences(said, way)

@@ -1,4 +1,4 @@
-"""The ways in which one node says too much: by its programs, its services, its sshd, or what is asked of it."""
+"""The ways in which one node says too much: by its programs, services and sshd, or when asked."""
 
 from __future__ import annotations
 

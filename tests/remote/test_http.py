@@ -49,7 +49,7 @@ async def listening() -> AsyncIterator[str]:
 async def test_an_answer_without_end_is_cut_and_said(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bounded, "MOST_ANSWER_BYTES", 1 << 20)
     async with listening() as target:
-        with pytest.raises(TooMuch, match=f"{path} answered more than 1 MiB") as caught:
+        with pytest.raises(TooMuch, match=f"{path} says too much: more than 1 MiB") as caught:
             await get_json(LocalShell("spark1"), target, path)
         assert caught.value.node == "spark1"
         assert await get_json(LocalShell("spark1"), target, "/well") == {"a": 1}

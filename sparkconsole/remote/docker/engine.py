@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import aiodocker
@@ -21,9 +21,12 @@ from sparkconsole.remote.foreseen_shell import now_on, then_on
 from sparkconsole.remote.http import BoundedResponse
 from sparkconsole.remote.shell import Endpoint, Shell
 
+Listed = TypeVar("Listed")
 TIMEOUT_S = 20.0
 _USAGE = "system/df?type=image&type=build-cache&verbose=1"
 """Each engine minds the words that it knows."""
+MOST_LISTED = 2000
+"""Containers, or images, of one engine: each is asked for by itself."""
 USAGE_TIMEOUT_S = 60.0
 """It is counted up when it is asked for."""
 _FREE = """df -PB1 -- "$1" | awk 'NR > 1 {print $4}'"""
@@ -38,15 +41,15 @@ id -un
 async def containers(shell: Shell) -> tuple[Container, ...]:
     """The node's containers, those that do not run too."""
     async with _docker(shell) as docker:
-        found = [await _shown(c) for c in await docker.containers.list(all=True)]
+        found = [await _shown(c) for c in _few(await docker.containers.list(all=True))]
     return then_on(shell).containers(container_from(data) for data in found if data)
 
 
 async def outline(shell: Shell) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Words that change when a container or a tagged image does: two questions, however many there are."""
     async with _docker(shell) as docker:
-        containers = [c._container for c in await docker.containers.list(all=True)]
-        images = await docker.images.list()
+        containers = [c._container for c in _few(await docker.containers.list(all=True))]
+        images = _few(await docker.images.list())
     # A container that was started again is the same one; only its age says so.
     states = (
         f"{c.get('Id')} {c.get('Names')} {c.get('State')} {'second' in str(c.get('Status'))}"
@@ -109,8 +112,10 @@ async def image(shell: Shell, tag: str) -> ImageIdentity | None:
 async def images(shell: Shell) -> tuple[ImageIdentity, ...]:
     """Every tagged image, once per tag."""
     async with _docker(shell) as docker:
-        tags = [t for i in await docker.images.list() for t in i.get("RepoTags") or ()]
-        found = [(t, await _or_none(docker.images.inspect(t))) for t in tags if t != "<none>:<none>"]
+        tags = [
+            t for i in await docker.images.list() for t in i.get("RepoTags") or () if t != "<none>:<none>"
+        ]
+        found = [(t, await _or_none(docker.images.inspect(t))) for t in _few(tags)]
     there = (image_from(data, tag) for tag, data in found if data is not None)
     return tuple(i for i in then_on(shell).images(there) if i.tag)
 
@@ -119,7 +124,7 @@ async def every_image(shell: Shell) -> tuple[ImageIdentity, ...]:
     """Every image, once per tag; one without a tag under its digest, one without any name under none."""
     async with _docker(shell) as docker:
         named = [(name, str(i["Id"])) for i in await docker.images.list() for name in names_from(i)]
-        found = [(name, await _or_none(docker.images.inspect(name or i))) for name, i in named]
+        found = [(name, await _or_none(docker.images.inspect(name or i))) for name, i in _few(named)]
     return then_on(shell).images(image_from(data, name) for name, data in found if data is not None)
 
 
@@ -130,6 +135,16 @@ async def disk_usage(shell: Shell) -> DiskUsage:
         root = str((await docker.system.info()).get("DockerRootDir") or "")
     free = await shell.run(("sh", "-c", _FREE, "docker-free", root or "/var/lib/docker"), timeout=20)
     return then_on(shell).usage(usage_from(used, free.text.strip()))
+
+
+def _few(listed: Sequence[Listed]) -> Sequence[Listed]:
+    """As it is; TooMuch where nobody has so many."""
+    if len(listed) > MOST_LISTED:
+        hint = "on the machine: docker system df, docker system prune"
+        raise TooMuch(
+            f"docker says too much: it lists {len(listed)}, and {MOST_LISTED} is the most", hint=hint
+        )
+    return listed
 
 
 async def _shown(found: Any) -> dict[str, Any] | None:

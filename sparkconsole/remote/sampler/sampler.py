@@ -9,6 +9,7 @@ import contextlib
 import time
 from collections.abc import AsyncGenerator, Callable
 
+from sparkconsole.clock import Allowance
 from sparkconsole.errors import CommandFailed, SparkError, TooMuch, Unreachable
 from sparkconsole.model.telemetry import Sample
 from sparkconsole.parse.machine.telemetry import parse_sample
@@ -31,14 +32,12 @@ class SampleMeter:
     """What a sampler may still say: a line a second is more than enough, and a flood costs everybody."""
 
     def __init__(self, now_s: float) -> None:
-        self._lines, self._bytes, self._then_s = float(MOST_LINES), float(MOST_BYTES), now_s
+        self._lines = Allowance(MOST_LINES, LINES_S, now_s)
+        self._bytes = Allowance(MOST_BYTES, BYTES_S, now_s)
 
     def fits(self, line: str, now_s: float) -> bool:
         """Counts a line; False when it is too much."""
-        passed, self._then_s = now_s - self._then_s, now_s
-        self._lines = min(MOST_LINES, self._lines + passed * LINES_S) - 1
-        self._bytes = min(MOST_BYTES, self._bytes + passed * BYTES_S) - len(line)
-        return self._lines >= 0 and self._bytes >= 0
+        return self._lines.takes(1, now_s) and self._bytes.takes(len(line), now_s)
 
 
 class NoSampler(SparkError):

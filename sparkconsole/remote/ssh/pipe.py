@@ -8,8 +8,9 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 
 import asyncssh
 
+from sparkconsole.clock import Allowance
 from sparkconsole.errors import CommandFailed, Unreachable
-from sparkconsole.remote.shell import AnswerMeter, Completed, too_much
+from sparkconsole.remote.shell import MOST_BYTES, AnswerMeter, Completed, too_much
 from sparkconsole.remote.ssh.framing import (
     ERRORS,
     MOST_GREETING_BYTES,
@@ -19,7 +20,8 @@ from sparkconsole.remote.ssh.framing import (
     never_ran,
 )
 
-KEPT_STDERR_BYTES = 65536
+KEPT_STDERR_BYTES, STDERR_BYTES_S = 65536, 256 << 10
+"""Of a pipe's errors: what is kept, and what they may be a second; MOST_BYTES at once."""
 _END_TIMEOUT_S = 5.0
 
 
@@ -61,6 +63,7 @@ class SshPipe:
         self._out, self._err = Frame(mark, OUTPUT, self._pid), Frame(mark, ERRORS, self._pid)
         self._rest, self._stderr = b"", bytearray()
         self._meter = AnswerMeter() if whole else None
+        self._errors_left = Allowance(MOST_BYTES, STDERR_BYTES_S)
         self._flooded = False
         self._errors = asyncio.create_task(self._keep_errors())
 
@@ -90,6 +93,9 @@ class SshPipe:
     async def wait(self) -> Completed:
         """The end of the command; Unreachable when the connection was lost before it."""
         await self._began()
+        if self._flooded:
+            await self._end()
+            raise too_much(self._argv, self._node)
         return await self._completed()
 
     async def answer(self, given: bytes) -> Completed:
@@ -102,9 +108,6 @@ class SshPipe:
             if not self._fits(chunk):
                 break
             whole += chunk
-        if self._flooded:
-            await self._end()
-            raise too_much(self._argv, self._node)
         done = await self.wait()
         return Completed(done.node, done.argv, done.status, bytes(whole), done.stderr)
 
@@ -146,12 +149,12 @@ class SshPipe:
         """Sets aside what the login shell says before it comes to the command."""
         while not self.ran:
             chunk = await self._chunk(65536)
-            if not chunk:
-                raise await self._never_ran()
             self._rest = self._out.feed(chunk)
-            if self._out.foreign > MOST_GREETING_BYTES:
+            if max(self._out.foreign, self._err.foreign) > MOST_GREETING_BYTES:
                 self.let_go()
                 raise endless_greeting(self._node)
+            if not chunk:
+                raise await self._never_ran()
 
     async def _never_ran(self) -> Unreachable:
         done = await self._completed()
@@ -166,9 +169,10 @@ class SshPipe:
         return Completed(self._node, self._argv, self._process.returncode, b"", bytes(self._stderr))
 
     def _fits(self, chunk: bytes) -> bool:
-        """Counts what is kept of a whole answer."""
-        if self._meter is not None and not self._meter.fits(chunk):
-            self._flooded = True
+        """Counts what is kept of a whole answer, or a pipe's errors."""
+        now = asyncio.get_running_loop().time()
+        fits = self._meter.fits(chunk) if self._meter else self._errors_left.takes(len(chunk), now)
+        self._flooded = self._flooded or not fits
         return not self._flooded
 
     async def _keep_errors(self) -> None:
@@ -176,7 +180,7 @@ class SshPipe:
         with contextlib.suppress(OSError, asyncssh.Error):
             while chunk := await self._process.stderr.read(65536):
                 own = self._err.feed(chunk)
-                if not self._fits(own):
+                if not self._fits(own) or self._err.foreign > MOST_GREETING_BYTES:
                     self._process.stdout.feed_eof()
                 self._stderr += own
                 if self._meter is None:
