@@ -82,7 +82,7 @@ class NodeState:
         return self.ray_alive and (self.containers is None or any(c.running for c in self.containers))
 
     @property
-    def transport(self) -> str:
+    def via(self) -> str:
         """`nccl`, while it is reached: else nobody knows whether anything runs there."""
         return "" if self.reach is Reachability.LOST else self.nccl
 

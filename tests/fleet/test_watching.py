@@ -110,16 +110,21 @@ async def test_a_node_that_talks_nonsense_is_up_without_a_reading(tmp_path: Path
 
 
 async def test_a_node_that_falls_silent_is_told_and_stays_up(tmp_path: Path) -> None:
-    async with watched(tmp_path, "spark1", engines=True) as seen:
+    async with watched(tmp_path, "spark1", engines=True, silent_s=30) as seen:
         await seen.up()
         seen.sparks["spark1"].frozen = True
-        await seen.until(seen.said)
-        await asyncio.sleep(0.2)
-        assert seen.said("spark1") == ["no reading for 30 s: is it out of memory?"]
+        await seen.until(lambda: readings_told(seen))
+        await asyncio.sleep(0.5)
+        assert readings_told(seen) == ["no reading for 30 s: is it out of memory?"]
         assert seen.store.nodes["spark1"].reach is Reachability.UP
         seen.sparks["spark1"].frozen = False
-        await seen.until(lambda: len(seen.said()) == 2)
-        assert seen.said("spark1")[-1] == "readings come again"
+        await seen.until(lambda: len(readings_told(seen)) == 2)
+        assert readings_told(seen)[-1] == "readings come again"
+
+
+def readings_told(seen: Watched) -> list[str]:
+    """Its clock is quick: a busy machine may seem to be silent in other ways too."""
+    return [text for text in seen.said("spark1") if "reading" in text]
 
 
 async def test_without_python_the_node_is_read_by_its_tools(tmp_path: Path) -> None:
@@ -334,10 +339,10 @@ async def test_a_look_that_does_not_end_is_not_kept_as_known(tmp_path: Path) -> 
         await seen.until(lambda: seen.store.nodes["spark1"].look is None)
         assert seen.store.nodes["spark1"].reach is Reachability.UP
         looks = [text for text in seen.said("spark1") if text.startswith("the look")]
-        assert looks == ["the look at it has not answered for 180 s: what was seen there is unknown"]
+        assert looks == ["the look at it has not ended for 180 s: what was seen there is unknown"]
         seen.sparks["spark1"].mute = ()
         await seen.until(lambda: seen.store.nodes["spark1"].look)
-        assert "the look at it answers again" in seen.said("spark1")
+        assert "looks at it end again" in seen.said("spark1")
 
 
 async def test_what_only_the_head_tells_is_unknown_at_the_moment_it_is_lost(served: Path) -> None:
@@ -351,7 +356,7 @@ async def test_what_only_the_head_tells_is_unknown_at_the_moment_it_is_lost(serv
         await seen.until(lambda: seen.store.nodes["spark1"].reach is Reachability.LOST)
         assert seen.store.server.phase is ServerPhase.UNKNOWN
         assert [n.ray_alive for n in seen.store.nodes.values()] == [None, None]
-        assert [n.transport for n in seen.store.nodes.values()] == ["", ""]
+        assert [n.via for n in seen.store.nodes.values()] == ["", ""]
         head.mute = ()
         await seen.until(lambda: seen.store.server.phase is ServerPhase.READY)
 

@@ -310,7 +310,7 @@ async def watched(
     async with AsyncExitStack() as stack:
         # Its samplers say five hundred lines a second, so that time can pass a hundred times faster.
         patch = stack.enter_context(pytest.MonkeyPatch.context())
-        patch.setattr(sampler, "LINES_S", 100_000)
+        patch.setattr(sampler, "REFILLED_S", 0.006)
         patch.setattr(watch_context, "SILENT_S", silent_s)
         for spark in sparks.values() if engines else ():
             await stack.enter_async_context(_api(spark))

@@ -21,10 +21,9 @@ CONNECTING = 16
 """Logins that are under way at once."""
 CALM_NODES = 8
 """More nodes than that are asked more rarely, each."""
+Question = Coroutine[None, None, None]
 SILENT_S = 10.0
 """A source that owes its answer for so long, or for three of its own pauses, says nothing of now."""
-MOST_EVENT = 1000
-"""Characters of an event."""
 
 
 class Wakeup:
@@ -65,8 +64,8 @@ class WatchContext:
     """Rings when something changed that a server may stand on: it is looked at then."""
     interfaces: dict[str, set[str]] = field(default_factory=dict)
     """Addresses by node, as it was last looked at: they outlive what else was seen then."""
-    head_lost: list[Callable[[], object]] = field(default_factory=list)
-    """Called when the head is lost: what it alone tells is unknown with it."""
+    head_lost: list[Callable[[str], object]] = field(default_factory=list)
+    """Called with the reason when the head is lost: what it alone tells is unknown with it."""
 
     @property
     def clock(self) -> Clock:
@@ -92,7 +91,7 @@ class WatchContext:
     def tell(self, level: str, source: str, text: str, own: str = "") -> None:
         """One event; what a deed of ours (`own`) explains is information."""
         text, level = (f"{text} ({own})", "info") if own else (text, level)
-        self.store.tell(Event(self.clock.now(), level, source, printable(text[:MOST_EVENT])))
+        self.store.tell(Event(self.clock.now(), level, source, printable(text[:1000])))
 
     @property
     def head(self) -> NodeState | None:
@@ -128,50 +127,44 @@ class WatchContext:
 class Source:
     """What is asked over and over: what it said is known until it owes its answer for too long.
 
-    `name` and `unknown`: who is silent then, and what is unknown; `teller` has the event, `lost` forgets.
+    `teller` has the events, `silent` (with the seconds) and `again` are their sentences; `lost` forgets.
     """
 
     def __init__(
-        self, scope: WatchContext, teller: str, name: str, unknown: str, lost: Callable[[str], object]
+        self, scope: WatchContext, teller: str, silent: str, again: str, lost: Callable[[str], object]
     ) -> None:
-        self._scope, self._teller, self._name, self._consequence = scope, teller, name, unknown
+        self._scope, self._teller, self._silent, self._again = scope, teller, silent, again
         self._lost = lost
         self.unknown = False
         """What it said was called unknown; the next answer is news."""
-        self._owed_s: float | None = None
+        self.owed_s: float | None = None
+        """Since when it owes an answer; None: it owes none, or could not be asked."""
 
-    async def asked(self, question: Coroutine[None, None, None], every_s: float) -> None:
-        """Waits for the end of the question, whatever that is, and calls it late in time."""
+    async def asked(self, question: Question, every_s: float) -> None:
+        """Waits for the end of the question, whatever that is; what was told already is no error."""
         clock, most = self._scope.clock, max(SILENT_S, 3 * every_s)
-        self._owed_s = clock.monotonic() if self._owed_s is None else self._owed_s
-        left = max(0.0, self._owed_s + most - clock.monotonic())
+        self.owed_s = clock.monotonic() if self.owed_s is None else self.owed_s
+        left = max(0.0, self.owed_s + most - clock.monotonic())
         asking, late = asyncio.create_task(question), asyncio.create_task(clock.sleep(left))
         try:
             await asyncio.wait((asking, late), return_when=asyncio.FIRST_COMPLETED)
             if not asking.done() and not self.unknown:
-                self._fall_silent(most)
+                text = self._silent.format(most)
+                self._scope.tell("warning", self._teller, text)
+                self._lost(text)
+                self.unknown = True
             await asking
-        except TimedOut:
-            raise  # it still owes its answer
+        except TimedOut:  # it still owes its answer
+            if not self.unknown:
+                raise
         except BaseException:
-            self.excuse()
+            self.owed_s = None
             raise
         finally:
             await cancelled((asking, late))
 
-    def heard(self, *, news: bool = True) -> None:
-        """It answered; `news`: nothing else tells that it does again."""
-        self.excuse()
-        if self.unknown and news:
-            self._scope.tell("info", self._teller, f"{self._name} answers again")
-        self.unknown = False
-
-    def excuse(self) -> None:
-        """It owes nothing: it said something else, or could not be asked."""
-        self._owed_s = None
-
-    def _fall_silent(self, most: float) -> None:
-        text = f"{self._name} has not answered for {most:.0f} s: {self._consequence}"
-        self._scope.tell("warning", self._teller, text)
-        self._lost(text)
-        self.unknown = True
+    def heard(self, *, known: bool = True, news: bool = True) -> None:
+        """It answered, or (not `known`) need not; `news`: nothing else tells that it does again."""
+        if self.unknown and known and news:
+            self._scope.tell("info", self._teller, self._again)
+        self.unknown, self.owed_s = self.unknown and not known, None

@@ -5,7 +5,6 @@ No input or output; times are the fleet clock's seconds.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -30,8 +29,6 @@ MOST_CHANGES, CHANGES_S = 30, 0.1
 """What a node's readings may bring at once, and a second: other nodes have news too."""
 MOST_TIMES = 500
 """Names that wait until they may be told again."""
-SHOWN = 8
-"""Names in a sentence."""
 
 
 @dataclass(slots=True)
@@ -45,7 +42,7 @@ class ChangeDetector:
     """Fed with a node's readings in their order."""
 
     def __init__(self) -> None:
-        self._left, self._much_s = Allowance(MOST_CHANGES, CHANGES_S), -math.inf
+        self._left = Allowance(MOST_CHANGES, CHANGES_S)
         self._links: dict[str, _Link] = {}
         self._next: dict[str, float] = {}
         self.memory = MemoryWatch()
@@ -60,6 +57,7 @@ class ChangeDetector:
             n: f for n, f in now.nets.items() if n not in netdevs and not twin_of(n, now)
         }
         self._links = {name: link for name, link in self._links.items() if name in links}
+        self._next = {what: then for what, then in self._next.items() if then > at_s}
         changes = (
             *self._link_changes(links, at_s),
             *self._new_errors(now.rails, at_s),
@@ -70,11 +68,9 @@ class ChangeDetector:
             *self._held(now),
         )
         told = tuple(change for change in changes if self._left.takes(1, at_s))
-        if len(told) < len(changes) and at_s >= self._much_s:
-            self._much_s = at_s + ERRORS_S
-            most = f"more than {MOST_CHANGES} changes at once, or {60 * CHANGES_S:.0f} a minute"
-            return (*told, ("warning", f"says too much: its readings bring {most}; the rest is left out"))
-        return told
+        if len(told) == len(changes) or not self._again("too much", at_s, ERRORS_S):
+            return told
+        return *told, ("warning", f"says too much: more than {MOST_CHANGES} changes; the rest is left out")
 
     def _link_changes(self, flows: Mapping[str, LinkTraffic], at_s: float) -> Iterator[Change]:
         """What changes together is told together."""
@@ -83,7 +79,7 @@ class ChangeDetector:
             names = [name for name in due if self._links[name].up is up]
             once = [n for n in names if self._links[n].changes == 1]
             if once:
-                yield ("info" if up else "warning"), f"link {'up' if up else 'down'}: {_some(once)}"
+                yield ("info" if up else "warning"), f"link {'up' if up else 'down'}: {', '.join(once)}"
             for name in (n for n in names if n not in once):
                 count = self._links[name].changes
                 yield "warning", f"link {name} changed {count} times, it is {'up' if up else 'down'} now"
@@ -117,8 +113,6 @@ class ChangeDetector:
     def _again(self, what: str, at_s: float, pause: float) -> bool:
         """True at most once in `pause`."""
         due = at_s >= self._next.get(what, at_s)
-        if len(self._next) >= MOST_TIMES:
-            self._next = {name: then for name, then in self._next.items() if then > at_s}
         if due and len(self._next) < MOST_TIMES:
             self._next[what] = at_s + pause
         return due
@@ -128,7 +122,7 @@ class ChangeDetector:
         gone = [name for name in self._rails if name not in now.rails]
         if gone:
             had_link = any(self._rails[name] for name in gone)
-            yield ("warning" if had_link else "info"), f"no longer there: {_some(gone)}"
+            yield ("warning" if had_link else "info"), f"no longer there: {', '.join(gone)}"
         for name, flow in now.rails.items():
             if flow.up is not None or name not in self._rails:
                 self._rails[name] = flow.up
@@ -197,9 +191,3 @@ def container_change(
         level = "info" if new.exit_code == 0 else "warning"
         return level, f"container {name} ended with {new.exit_code}{why}"
     return "info", f"container {name} is {new.state}"
-
-
-def _some(names: list[str]) -> str:
-    """The first of them, and how many more there are."""
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return f"{', '.join(names[:SHOWN])}{more}"

@@ -18,6 +18,7 @@ from sparkconsole.model.ray import RayMember, living
 from sparkconsole.model.serve.hang import UNSEEN, Trouble, troubles
 
 RAY_S = 3.0
+SILENT = "Ray has not answered for {:.0f} s: who is in it is unknown"
 _NEEDED = (ServerPhase.READY, ServerPhase.WEDGED, ServerPhase.LOADING)
 
 
@@ -32,7 +33,7 @@ class RayWatch:
         """Whose death was told."""
         self._doubted: set[str] = set()
         """Of whose rank it was told that nobody knows."""
-        self._source = Source(scope, "ray", "Ray", "who is in it is unknown", lambda _: self._forget())
+        self._source = Source(scope, "ray", SILENT, "Ray answers again", self._forget)
         scope.head_lost.append(self._forget)
 
     async def run(self) -> None:
@@ -114,7 +115,7 @@ class RayWatch:
         late = ", which Ray has not noticed yet" if state is not None and state.ray_alive else ""
         return f"{model} lost its rank here: {death.cause}{late}"
 
-    def _forget(self) -> None:
+    def _forget(self, _: str = "") -> None:
         """No answer: nobody knows."""
         for name, state in self._scope.store.nodes.items():
             if state.ray_alive is not None:

@@ -27,6 +27,7 @@ ASK_S, LOOK_S = 2.0, 5.0
 """Between questions to the server, and between looks at processes while none answers."""
 MISSES = 2
 """Questions without an answer until a server that was ready is believed not to answer."""
+SILENT = "the server has not answered for {:.0f} s: whether it serves is unknown"
 _SERVES = (ServerPhase.READY, ServerPhase.WEDGED)
 _NOTHING: Mapping[str, object] = {"stage": "", "percent": None, "load": None, "signs": ()}
 _ENDED: Mapping[str, object] = {**_NOTHING, "suspect": "", "look_at": "", "ranks": 0}
@@ -47,8 +48,8 @@ class ServerWatch:
         self._misses = self._bare = 0
         self._announced, self._own = ServerPhase.UNKNOWN, ""
         self._load: tuple[float, EngineLoad] | None = None
-        self._source = Source(scope, "serve", "the server", "whether it serves is unknown", self._unknown)
-        scope.head_lost.append(lambda: self._unknown(scope.head.reason if scope.head else ""))
+        self._source = Source(scope, "serve", SILENT, "the server answers again", self._unknown)
+        scope.head_lost.append(self._unknown)
         scope.store.serve(port=port)
 
     def refresh(self) -> None:
@@ -286,8 +287,7 @@ class ServerWatch:
         scope = self._scope
         if self._lead is None or self._lead.job != lead.job or self._lead.group != lead.group:
             await self._forget_logs()
-            for node in scope.store.nodes.values():
-                scope.store.update(node.name, nccl="", nccl_lines=(), log_error="")
+            self._forget_words(log_error="")
             self._port = lead.port
             scope.store.serve(model=lead.name, port=lead.port, ranks=_world(lead, ranks), load=None)
         self._lead = lead
@@ -317,12 +317,11 @@ class ServerWatch:
             changes["detail"] = f"ended by {self._own}"
         elif phase in (ServerPhase.READY, ServerPhase.LOADING):
             self._own = ""
-        self._heard(phase)
+        news = phase in (ServerPhase.READY, ServerPhase.LOADING)
+        self._source.heard(known=phase is not ServerPhase.UNKNOWN, news=news)
         if before.phase is not phase:
             changes["since_s"] = self._now
-            self._tell_transport(phase)
-            if phase is ServerPhase.NONE:
-                self._forgive()
+            self._tell_words(phase)
         changed = {k: v for k, v in changes.items() if getattr(before, k) != v}
         if before.phase is not phase or changed:
             store.serve(phase=phase, **changed)
@@ -336,26 +335,16 @@ class ServerWatch:
             self._own = self._scope.own_end(self._lead.job if self._lead is not None else "")
         return self._own
 
-    def _heard(self, phase: ServerPhase) -> None:
-        """Something is known of it, or why nothing is; what is wrong with it is told by itself."""
-        if phase is ServerPhase.UNKNOWN:
-            self._source.excuse()
-        else:
-            self._source.heard(news=phase in (ServerPhase.READY, ServerPhase.LOADING))
-
-    def _tell_transport(self, phase: ServerPhase) -> None:
-        """What NCCL uses is known of a server that is there."""
+    def _tell_words(self, phase: ServerPhase) -> None:
+        """What NCCL uses is known of a server that is there; one that was ended in order leaves no blame."""
         for log in self._logs.values():
             log.tell_transport()
         if phase in (ServerPhase.UNKNOWN, ServerPhase.NONE):
-            for name in self._scope.store.nodes:
-                self._scope.store.update(name, nccl="", nccl_lines=())
+            self._forget_words(**{"log_error": ""} if phase is ServerPhase.NONE else {})
 
-    def _forgive(self) -> None:
-        """A server that was ended in order leaves no blame."""
-        for node in self._scope.store.nodes.values():
-            if node.log_error:
-                self._scope.store.update(node.name, log_error="")
+    def _forget_words(self, **more: str) -> None:
+        for name in self._scope.store.nodes:
+            self._scope.store.update(name, nccl="", nccl_lines=(), **more)
 
     def _tell(self, before: ServerPhase, phase: ServerPhase, since_s: float | None) -> None:
         loaded = before is ServerPhase.LOADING and since_s is not None

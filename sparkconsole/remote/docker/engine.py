@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import quote
 
 import aiodocker
@@ -21,7 +21,6 @@ from sparkconsole.remote.foreseen_shell import now_on, then_on
 from sparkconsole.remote.http import BoundedResponse
 from sparkconsole.remote.shell import Endpoint, Shell
 
-Listed = TypeVar("Listed")
 TIMEOUT_S = 20.0
 _USAGE = "system/df?type=image&type=build-cache&verbose=1"
 """Each engine minds the words that it knows."""
@@ -112,10 +111,8 @@ async def image(shell: Shell, tag: str) -> ImageIdentity | None:
 async def images(shell: Shell) -> tuple[ImageIdentity, ...]:
     """Every tagged image, once per tag."""
     async with _docker(shell) as docker:
-        tags = [
-            t for i in await docker.images.list() for t in i.get("RepoTags") or () if t != "<none>:<none>"
-        ]
-        found = [(t, await _or_none(docker.images.inspect(t))) for t in _few(tags)]
+        tags = [t for i in await docker.images.list() for t in i.get("RepoTags") or ()]
+        found = [(t, await _or_none(docker.images.inspect(t))) for t in _few(tags) if t != "<none>:<none>"]
     there = (image_from(data, tag) for tag, data in found if data is not None)
     return tuple(i for i in then_on(shell).images(there) if i.tag)
 
@@ -137,13 +134,10 @@ async def disk_usage(shell: Shell) -> DiskUsage:
     return then_on(shell).usage(usage_from(used, free.text.strip()))
 
 
-def _few(listed: Sequence[Listed]) -> Sequence[Listed]:
+def _few(listed: Sequence[Any]) -> Sequence[Any]:
     """As it is; TooMuch where nobody has so many."""
     if len(listed) > MOST_LISTED:
-        hint = "on the machine: docker system df, docker system prune"
-        raise TooMuch(
-            f"docker says too much: it lists {len(listed)}, and {MOST_LISTED} is the most", hint=hint
-        )
+        raise TooMuch(f"docker says too much: it lists {len(listed)}", hint="look there: docker system df")
     return listed
 
 
@@ -187,7 +181,7 @@ async def _docker(shell: Shell, timeout: float | None = TIMEOUT_S) -> AsyncItera
         raise SparkError(f"docker says: {error.message}", node=shell.node) from error
     except (aiohttp.ClientError, OSError) as error:
         raise await why_not(shell) from error
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         # aiodocker takes what it is told for what it asked for.
         at = await docker_host(shell)
         look = f"--unix-socket {at.socket} http://docker" if at.socket else f"http://{at.url[6:]}"

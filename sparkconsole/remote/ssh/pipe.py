@@ -8,9 +8,8 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 
 import asyncssh
 
-from sparkconsole.clock import Allowance
 from sparkconsole.errors import CommandFailed, Unreachable
-from sparkconsole.remote.shell import MOST_BYTES, AnswerMeter, Completed, too_much
+from sparkconsole.remote.shell import AnswerMeter, Completed, too_much
 from sparkconsole.remote.ssh.framing import (
     ERRORS,
     MOST_GREETING_BYTES,
@@ -20,8 +19,8 @@ from sparkconsole.remote.ssh.framing import (
     never_ran,
 )
 
-KEPT_STDERR_BYTES, STDERR_BYTES_S = 65536, 256 << 10
-"""Of a pipe's errors: what is kept, and what they may be a second; MOST_BYTES at once."""
+KEPT_STDERR_BYTES, REFILLED_S = 65536, 60.0
+"""Of a pipe's errors: what is kept, and in how many seconds there may be as many as in an answer."""
 _END_TIMEOUT_S = 5.0
 
 
@@ -62,8 +61,7 @@ class SshPipe:
         self._pid: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._out, self._err = Frame(mark, OUTPUT, self._pid), Frame(mark, ERRORS, self._pid)
         self._rest, self._stderr = b"", bytearray()
-        self._meter = AnswerMeter() if whole else None
-        self._errors_left = Allowance(MOST_BYTES, STDERR_BYTES_S)
+        self._whole, self._meter = whole, AnswerMeter() if whole else AnswerMeter(None, REFILLED_S)
         self._flooded = False
         self._errors = asyncio.create_task(self._keep_errors())
 
@@ -170,9 +168,7 @@ class SshPipe:
 
     def _fits(self, chunk: bytes) -> bool:
         """Counts what is kept of a whole answer, or a pipe's errors."""
-        now = asyncio.get_running_loop().time()
-        fits = self._meter.fits(chunk) if self._meter else self._errors_left.takes(len(chunk), now)
-        self._flooded = self._flooded or not fits
+        self._flooded = self._flooded or not self._meter.fits(chunk)
         return not self._flooded
 
     async def _keep_errors(self) -> None:
@@ -183,5 +179,5 @@ class SshPipe:
                 if not self._fits(own) or self._err.foreign > MOST_GREETING_BYTES:
                     self._process.stdout.feed_eof()
                 self._stderr += own
-                if self._meter is None:
+                if not self._whole:
                     del self._stderr[:-KEPT_STDERR_BYTES]
