@@ -31,10 +31,9 @@ class Allowance:
     def takes(self, amount: float, now_s: float) -> bool:
         """Counts it; False when it is too much, and does not count."""
         passed, self._then_s = max(0.0, now_s - self._then_s), now_s
-        self._left = min(self._most, self._left + passed * self._per_s)
-        fits = amount <= self._left
-        self._left -= amount if fits else 0.0
-        return fits
+        left = min(self._most, self._left + passed * self._per_s)
+        self._left = left - amount if amount <= left else left
+        return amount <= left
 
 
 class RealClock:

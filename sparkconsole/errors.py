@@ -82,6 +82,11 @@ def last_reason(stderr: str) -> str:
     return (reasons or lines or [""])[-1]
 
 
+def command_named(argv: Sequence[str]) -> str:
+    """A command within a sentence: on one line, and not all of a long one."""
+    return " ".join(shlex.join(argv).split())[:120]
+
+
 class CommandFailed(SparkError):
     """A command ended with a status other than 0; None means that its end was not seen."""
 
@@ -91,7 +96,7 @@ class CommandFailed(SparkError):
         self.argv, self.status, self.stderr = tuple(argv), status, stderr
         why = last_reason(stderr) or "it said nothing"
         ended = f"status {status}" if status is not None else "an unknown end (the connection was lost)"
-        super().__init__(f"`{shlex.join(argv)[:200]}` ended with {ended}: {why}", hint=hint, node=node)
+        super().__init__(f"`{command_named(argv)}` ended with {ended}: {why}", hint=hint, node=node)
 
 
 class TimedOut(SparkError):

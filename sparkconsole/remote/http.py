@@ -13,8 +13,6 @@ from sparkconsole.remote.shell import Shell
 
 MOST_ANSWER_BYTES = 4 << 20
 """What one answer may have, unpacked: more than any server of ours says; as JSON it is fifty times that."""
-_HEADERS = ("Too many headers", "Got more than")
-"""How the library says that an answer's head has no end."""
 
 
 class BoundedResponse(aiohttp.ClientResponse):
@@ -25,7 +23,7 @@ class BoundedResponse(aiohttp.ClientResponse):
         try:
             return await super().start(connection)
         except aiohttp.ClientResponseError as error:
-            if not error.message.startswith(_HEADERS):
+            if not error.message.startswith(("Too many headers", "Got more than")):
                 raise
             raise self._much("headers without end") from error
 

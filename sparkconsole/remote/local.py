@@ -10,7 +10,7 @@ import signal
 from asyncio.subprocess import PIPE
 from collections.abc import Sequence
 
-from sparkconsole.errors import CommandFailed, TimedOut, TooMuch
+from sparkconsole.errors import CommandFailed, TimedOut, TooMuch, command_named
 from sparkconsole.remote.live_shell import LiveShell
 from sparkconsole.remote.shell import (
     AnswerMeter,
@@ -127,7 +127,7 @@ class LocalShell(LiveShell):
                 out, err = await self._outputs(argv, process, given)
         except TimeoutError:
             raise TimedOut(
-                f"`{shlex.join(argv)[:120]}` did not end within {timeout:.0f} s", node=self.node
+                f"`{command_named(argv)}` did not end within {timeout:.0f} s", node=self.node
             ) from None
         finally:
             await end_process(process)

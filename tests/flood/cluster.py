@@ -132,8 +132,11 @@ FRONTS: Mapping[str, Front] = {"banner": _banner, "words": _words, "hangs up": _
 
 
 @asynccontextmanager
-async def flooded(folder: Path, way: Way) -> AsyncIterator[Flooded]:
-    """The nodes and their services, listening; everything is ended afterwards."""
+async def flooded(folder: Path, way: Way, *, apis: bool = True) -> AsyncIterator[Flooded]:
+    """The nodes and their services, listening; everything is ended afterwards.
+
+    `apis`: with Ray and vLLM, whose ports are the same in every cluster.
+    """
     home = folder / "me"
     (home / ".ssh").mkdir(mode=0o700, parents=True)
     (home / ".config/sparkconsole").mkdir(parents=True)
@@ -160,7 +163,7 @@ async def flooded(folder: Path, way: Way) -> AsyncIterator[Flooded]:
             "PATH": os.environ["PATH"], "HOME": str(home), "TERM": "xterm-256color", "LANG": "C.UTF-8",
             "PYTHONPATH": str(ROOT), "COLUMNS": "120", "LINES": "40",
         }  # fmt: skip
-        floods = [f"{part}={kind}" for part, kind in way.services.items()]
+        floods = [*(["apis=all"] if apis else []), *(f"{part}={kind}" for part, kind in way.services.items())]
         words = [sys.executable, "-m", "tests.flood.services", str(folder), ",".join(NAMES), *floods]
         await stack.enter_async_context(listening(words, folder / "services", "listening", environment))
         yield Flooded(home, environment)

@@ -8,7 +8,6 @@ import fcntl
 import json
 import os
 import pty
-import signal
 import struct
 import sys
 import termios
@@ -19,11 +18,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from sparkconsole.fleet.journal import OUTPUT_LIMIT_BYTES
 from tests.flood.cluster import ROOT, Flooded, flooded
 from tests.flood.ways import BAD, NAMES, Way
 
 MOST_MB, MOST_CPU, MOST_AGE_S, SENTENCE_S = 300.0, 60.0, 5.0, 15.0
 """What one node may cost: memory and CPU of the console, age of the others' readings, time to a sentence."""
+MOST_KEPT_MB = OUTPUT_LIMIT_BYTES / 1e6 * 1.1
+"""Of one run in the journal, with what stands around each line."""
 OPEN_S = 60.0
 _TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -96,16 +98,14 @@ class Opened:
 async def opened(nodes: Flooded) -> AsyncIterator[Opened]:
     """Yours once all healthy nodes have a reading; ended hard: how it ends is another matter."""
     record = nodes.home / "record"
-    pid, terminal = pty.fork()
-    if pid == 0:
-        with contextlib.suppress(BaseException):
-            os.chdir(ROOT)
-            words = [sys.executable, "-m", "tests.flood.console", str(record)]
-            os.execve(sys.executable, words, dict(nodes.environment))
-        os._exit(1)
+    terminal, inside = pty.openpty()
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
     os.set_blocking(terminal, False)
-    loop, console = asyncio.get_running_loop(), Opened(pid, terminal, record)
+    words = [sys.executable, "-m", "tests.flood.console", str(record)]
+    how: dict[str, Any] = {"stdin": inside, "stdout": inside, "stderr": inside, "start_new_session": True}
+    process = await asyncio.create_subprocess_exec(*words, env=dict(nodes.environment), cwd=ROOT, **how)
+    os.close(inside)
+    loop, console = asyncio.get_running_loop(), Opened(process.pid, terminal, record)
 
     def drained() -> None:
         try:
@@ -121,8 +121,9 @@ async def opened(nodes: Flooded) -> AsyncIterator[Opened]:
         yield console
     finally:
         loop.remove_reader(terminal)
-        os.kill(pid, signal.SIGKILL)
-        await asyncio.to_thread(os.waitpid, pid, 0)
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
         os.close(terminal)
 
 
@@ -167,10 +168,10 @@ def _sentences(said: bytes, way: Way) -> list[str]:
     return [line for line in lines if BAD in line and way.says in line]
 
 
-async def measured(folder: Path, way: Way, seconds: float) -> Figures:
-    """One way: everything is started for it and ended after it."""
+async def measured(folder: Path, way: Way, seconds: float, *, apis: bool = True) -> Figures:
+    """One way: everything is started for it and ended after it; `apis`: Ray and vLLM answer too."""
     figures = Figures()
-    async with flooded(folder, way) as nodes, opened(nodes) as console:
+    async with flooded(folder, way, apis=apis) as nodes, opened(nodes) as console:
         asking = asyncio.create_task(command_line(nodes, way, figures))
         console.type(way.keys)
         began, before, seen = time.monotonic(), cpu_s(console.pid), len(console.moments())

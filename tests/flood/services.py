@@ -2,7 +2,7 @@
 
 `python -m tests.flood.services FOLDER [SERVICE=KIND …]`: engines on FOLDER/NAME.sock of every NAME,
 Ray and vLLM where they are usual. A SERVICE is `docker`, `ray` or `vllm` with a part of a path:
-`docker/images/json=endless`.
+`docker/images/json=endless`; without `apis=all` there is neither Ray nor vLLM.
 """
 
 from __future__ import annotations
@@ -176,7 +176,7 @@ async def main(folder: Path, names: list[str], floods: dict[str, str]) -> None:
     for name in names:
         own = floods if name == names[0] else {}
         await asyncio.start_unix_server(listener("docker", own), folder / f"{name}.sock")
-    for service, port in (("ray", RAY_PORT), ("vllm", VLLM_PORT)):
+    for service, port in (("ray", RAY_PORT), ("vllm", VLLM_PORT)) if "apis" in floods else ():
         await asyncio.start_server(listener(service, floods), "127.0.0.1", port)
     sys.stdout.write("listening\n")
     sys.stdout.flush()

@@ -124,7 +124,7 @@ class WatchContext:
         return (found | self.interfaces.get(node, set())) - {""}
 
 
-class Source:
+class WatchedSource:
     """What is asked over and over: what it said is known until it owes its answer for too long.
 
     `teller` has the events, `silent` (with the seconds) and `again` are their sentences; `lost` forgets.

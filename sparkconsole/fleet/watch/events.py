@@ -67,10 +67,10 @@ class ChangeDetector:
             *self._cards(now),
             *self._held(now),
         )
-        told = tuple(change for change in changes if self._left.takes(1, at_s))
-        if len(told) == len(changes) or not self._again("too much", at_s, ERRORS_S):
-            return told
-        return *told, ("warning", f"says too much: more than {MOST_CHANGES} changes; the rest is left out")
+        few = tuple(change for change in changes if self._left.takes(1, at_s))
+        if len(few) == len(changes) or not self._again("too much", at_s, ERRORS_S):
+            return few
+        return *few, ("warning", f"says too much: more than {MOST_CHANGES} changes; the rest is left out")
 
     def _link_changes(self, flows: Mapping[str, LinkTraffic], at_s: float) -> Iterator[Change]:
         """What changes together is told together."""

@@ -24,7 +24,7 @@ from sparkconsole.errors import (
 from sparkconsole.fleet.diagnose.probe import look_through
 from sparkconsole.fleet.reconnect import pauses
 from sparkconsole.fleet.store import NodeState, Reachability
-from sparkconsole.fleet.watch.context import Question, Source, Wakeup, WatchContext
+from sparkconsole.fleet.watch.context import Question, Wakeup, WatchContext, WatchedSource
 from sparkconsole.fleet.watch.events import ChangeDetector, container_change
 from sparkconsole.fleet.watch.readings import AGAIN_S, FACTS_S, reading_by_facts
 from sparkconsole.model.cluster import Node
@@ -35,8 +35,6 @@ from sparkconsole.remote.shell import Shell
 
 Probe = Callable[[Shell], Question]
 CONTAINERS_S, LOOK_S = 3.0, 60.0
-SAMPLES_S = 10.0
-"""Readings come each second; a machine that swaps may take its time."""
 NO_READING = "no reading for {:.0f} s: is it out of memory?"
 NO_DOCKER = "docker has not answered for {:.0f} s: what runs there is unknown"
 NO_LOOK = "the look at it has not ended for {:.0f} s: what was seen there is unknown"
@@ -58,9 +56,9 @@ class NodeWatch:
         self._troubles: dict[str, str] = {}
         self._outline: tuple[tuple[str, ...], tuple[str, ...]] | None = None
         self._netdevs: dict[str, str] = {}
-        self._samples = Source(scope, self.name, NO_READING, "readings come again", lambda _: None)
-        self._docker = Source(scope, self.name, NO_DOCKER, "docker answers again", self._forget_docker)
-        self._facts = Source(scope, self.name, NO_LOOK, "looks at it end again", self._forget_look)
+        self._samples = WatchedSource(scope, self.name, NO_READING, "readings come again", lambda _: None)
+        self._docker = WatchedSource(scope, self.name, NO_DOCKER, "docker answers again", self._forget_docker)
+        self._facts = WatchedSource(scope, self.name, NO_LOOK, "looks at it end again", self._forget_look)
         scope.interfaces.pop(self.name, None)
 
     def again(self) -> None:
@@ -153,9 +151,10 @@ class NodeWatch:
         self._scope.store.update(self.name, reach=reach, **since, **changes)
         if since:
             self._scope.serving.ring()
-        if since and reach is Reachability.LOST and self._state.head:
-            for lost in self._scope.head_lost:
-                lost(self._state.reason)
+        for lost in (
+            self._scope.head_lost if since and self._state.head and reach is Reachability.LOST else ()
+        ):
+            lost(self._state.reason)
 
     # --- while it is up
 
@@ -174,7 +173,7 @@ class NodeWatch:
             await cancelled(parts)
 
     async def _over_and_over(
-        self, shell: Shell, what: str, source: Source, probe: Probe, pause_s: float, bell: Wakeup
+        self, shell: Shell, what: str, source: WatchedSource, probe: Probe, pause_s: float, bell: Wakeup
     ) -> None:
         while True:
             pause = pause_s * (self._scope.spread if pause_s < LOOK_S else 1.0)
@@ -224,7 +223,7 @@ class NodeWatch:
 
         async with aclosing(samples(shell, garbage=self._garbage)) as found:
             while True:
-                await self._samples.asked(self._sample(found), SAMPLES_S)
+                await self._samples.asked(self._sample(found), FACTS_S)
 
     async def _sample(self, found: AsyncGenerator[Sample, None]) -> None:
         sample = await anext(found)

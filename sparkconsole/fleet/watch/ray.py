@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from sparkconsole.errors import SparkError, TimedOut
 from sparkconsole.fleet.store import Reachability, ServerPhase
-from sparkconsole.fleet.watch.context import Source, WatchContext
+from sparkconsole.fleet.watch.context import WatchContext, WatchedSource
 from sparkconsole.fleet.watch.hang import Roll
 from sparkconsole.model.foresight.own_actions import Touch
 from sparkconsole.model.launch.spec import Backend
@@ -33,7 +33,7 @@ class RayWatch:
         """Whose death was told."""
         self._doubted: set[str] = set()
         """Of whose rank it was told that nobody knows."""
-        self._source = Source(scope, "ray", SILENT, "Ray answers again", self._forget)
+        self._source = WatchedSource(scope, "ray", SILENT, "Ray answers again", self._forget)
         scope.head_lost.append(self._forget)
 
     async def run(self) -> None:
@@ -41,10 +41,9 @@ class RayWatch:
         while True:
             try:
                 await self._source.asked(self._look(), RAY_S)
-            except TimedOut:
-                pass  # what it said is known until it owes its answer for too long
-            except SparkError:
-                self._forget()
+            except SparkError as error:
+                if not isinstance(error, TimedOut):  # what it said is known until it is silent for too long
+                    self._forget()
             except Exception as error:  # noqa: BLE001 - the edge of a probe: what Ray answers must not end it
                 self._forget()
                 self._scope.tell("warning", "ray", f"{type(error).__name__}: {error}")

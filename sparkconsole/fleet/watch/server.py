@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from sparkconsole.errors import SparkError, TimedOut
 from sparkconsole.fleet.serve import memory_guards as guarding
 from sparkconsole.fleet.store import NodeState, Reachability, ServerPhase, ServerState
-from sparkconsole.fleet.watch.context import Source, WatchContext
+from sparkconsole.fleet.watch.context import WatchContext, WatchedSource
 from sparkconsole.fleet.watch.death import Deaths, verdict
 from sparkconsole.fleet.watch.hang import HangWatch, Roll
 from sparkconsole.fleet.watch.serve_log import FollowedLog
@@ -48,7 +48,7 @@ class ServerWatch:
         self._misses = self._bare = 0
         self._announced, self._own = ServerPhase.UNKNOWN, ""
         self._load: tuple[float, EngineLoad] | None = None
-        self._source = Source(scope, "serve", SILENT, "the server answers again", self._unknown)
+        self._source = WatchedSource(scope, "serve", SILENT, "the server answers again", self._unknown)
         scope.head_lost.append(self._unknown)
         scope.store.serve(port=port)
 
@@ -287,7 +287,7 @@ class ServerWatch:
         scope = self._scope
         if self._lead is None or self._lead.job != lead.job or self._lead.group != lead.group:
             await self._forget_logs()
-            self._forget_words(log_error="")
+            self._tell_words(ServerPhase.NONE)
             self._port = lead.port
             scope.store.serve(model=lead.name, port=lead.port, ranks=_world(lead, ranks), load=None)
         self._lead = lead
@@ -339,12 +339,9 @@ class ServerWatch:
         """What NCCL uses is known of a server that is there; one that was ended in order leaves no blame."""
         for log in self._logs.values():
             log.tell_transport()
-        if phase in (ServerPhase.UNKNOWN, ServerPhase.NONE):
-            self._forget_words(**{"log_error": ""} if phase is ServerPhase.NONE else {})
-
-    def _forget_words(self, **more: str) -> None:
-        for name in self._scope.store.nodes:
-            self._scope.store.update(name, nccl="", nccl_lines=(), **more)
+        blame = {"log_error": ""} if phase is ServerPhase.NONE else {}
+        for name in self._scope.store.nodes if phase in (ServerPhase.UNKNOWN, ServerPhase.NONE) else ():
+            self._scope.store.update(name, nccl="", nccl_lines=(), **blame)
 
     def _tell(self, before: ServerPhase, phase: ServerPhase, since_s: float | None) -> None:
         loaded = before is ServerPhase.LOADING and since_s is not None

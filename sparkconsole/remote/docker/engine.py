@@ -167,6 +167,7 @@ async def _docker(shell: Shell, timeout: float | None = TIMEOUT_S) -> AsyncItera
     )
     try:
         async with aiodocker.Docker(url=_url(endpoint), session=session) as docker:
+            docker._timeout = session.timeout  # since 0.25 it asks with its own, which has no end
             yield docker
     except TooMuch as error:
         error.node = shell.node

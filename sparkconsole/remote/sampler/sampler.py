@@ -71,8 +71,8 @@ async def samples(
             yield sample
         raise _ended(await pipe.wait(), words, sampled=sampled)
     except TooMuch as error:
-        hint = "its readings are asked for again; look at what its python3 is"
-        raise TooMuch("its sampler says too much and was ended", hint=hint, node=shell.node) from error
+        text = "its sampler says too much and was ended"
+        raise TooMuch(text, hint="what is its python3?", node=shell.node) from error
     finally:
         await end_pipe(pipe, _END_S)
 
