@@ -26,6 +26,20 @@ class Clock(Protocol):
         """Waits."""
 
 
+class Allowance:
+    """So much at once, and so much a second afterwards."""
+
+    def __init__(self, at_once: float, per_s: float, now_s: float = 0.0) -> None:
+        self._most, self._per_s, self._left, self._then_s = at_once, per_s, at_once, now_s
+
+    def takes(self, amount: float, now_s: float) -> bool:
+        """Counts it; False when it is too much, and does not count."""
+        passed, self._then_s = max(0.0, now_s - self._then_s), now_s
+        left = min(self._most, self._left + passed * self._per_s)
+        self._left = left - amount if amount <= left else left
+        return amount <= left
+
+
 class RealClock:
     """The machine's clock."""
 

@@ -82,10 +82,10 @@ def last_reason(stderr: str) -> str:
     return (reasons or lines or [""])[-1]
 
 
-def named(argv: Sequence[str], most: int = 120) -> str:
-    """The command as a sentence names it: a script of ours by its name and arguments, never by its text."""
+def command_named(argv: Sequence[str]) -> str:
+    """A command within a sentence: on one line, not all of a long one, a script of ours by its name."""
     script = tuple(argv[:2]) == ("sh", "-c") and len(argv) > 3 and "\n" in argv[2]
-    return shlex.join(argv[3:] if script else argv)[:most]
+    return " ".join(shlex.join(argv[3:] if script else argv).split())[:120]
 
 
 class CommandFailed(SparkError):
@@ -97,7 +97,7 @@ class CommandFailed(SparkError):
         self.argv, self.status, self.stderr = tuple(argv), status, stderr
         why = last_reason(stderr) or "it said nothing"
         ended = f"status {status}" if status is not None else "an unknown end (the connection was lost)"
-        super().__init__(f"`{named(argv)}` ended with {ended}: {why}", hint=hint, node=node)
+        super().__init__(f"`{command_named(argv)}` ended with {ended}: {why}", hint=hint, node=node)
 
 
 class TimedOut(SparkError):

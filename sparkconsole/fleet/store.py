@@ -81,6 +81,11 @@ class NodeState:
             return None
         return self.ray_alive and (self.containers is None or any(c.running for c in self.containers))
 
+    @property
+    def via(self) -> str:
+        """`nccl`, while it is reached: else nobody knows whether anything runs there."""
+        return "" if self.reach is Reachability.LOST else self.nccl
+
 
 class ServerPhase(StrEnum):
     """How the served model stands."""

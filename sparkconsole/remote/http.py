@@ -11,12 +11,21 @@ import aiohttp
 from sparkconsole.errors import SparkError, TimedOut, TooMuch
 from sparkconsole.remote.shell import Shell
 
-MOST_ANSWER_BYTES = 16 << 20
-"""What one answer may have, unpacked: far more than what any server of ours says."""
+MOST_ANSWER_BYTES = 4 << 20
+"""What one answer may have, unpacked: more than any server of ours says; as JSON it is fifty times that."""
 
 
 class BoundedResponse(aiohttp.ClientResponse):
     """An answer that is read to a limit; TooMuch beyond it, and the connection is closed."""
+
+    async def start(self, connection: Any) -> aiohttp.ClientResponse:
+        """The head of the answer."""
+        try:
+            return await super().start(connection)
+        except aiohttp.ClientResponseError as error:
+            if not error.message.startswith(("Too many headers", "Got more than")):
+                raise
+            raise self._much("headers without end") from error
 
     async def read(self) -> bytes:
         """The whole body; `text` and `json` are made of it."""
@@ -26,12 +35,12 @@ class BoundedResponse(aiohttp.ClientResponse):
                 body += chunk
                 if len(body) > MOST_ANSWER_BYTES:
                     self.close()
-                    most = f"{MOST_ANSWER_BYTES >> 20} MiB"
-                    raise TooMuch(
-                        f"{self.url.path} answered more than {most}", hint="look at what listens there"
-                    )
+                    raise self._much(f"more than {MOST_ANSWER_BYTES >> 20} MiB")
             self._body = bytes(body)
         return self._body
+
+    def _much(self, what: str) -> TooMuch:
+        return TooMuch(f"{self.url.path} says too much: {what}", hint="look at what listens there")
 
 
 @asynccontextmanager
@@ -70,5 +79,5 @@ async def json_of(response: aiohttp.ClientResponse, asked: str, node: str) -> An
     """The JSON of an answer; SparkError names what was asked when it is none."""
     try:
         return await response.json(content_type=None)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise SparkError(f"{asked} answered something else than JSON", node=node) from error

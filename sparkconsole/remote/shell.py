@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from sparkconsole.errors import CommandFailed, SparkError, TooMuch, WrongUsage, named
+from sparkconsole.clock import Allowance
+from sparkconsole.errors import CommandFailed, SparkError, TooMuch, WrongUsage, command_named
 
 DEFAULT_TIMEOUT_S = 30.0
 
@@ -21,16 +24,17 @@ MOST_BYTES, MOST_LINES = 16 << 20, 200_000
 
 
 class AnswerMeter:
-    """What came of one answer so far."""
+    """What came of one answer so far; of what has no end, as much may come again in `refilled_s`."""
 
-    def __init__(self) -> None:
-        self._bytes, self._lines = MOST_BYTES, MOST_LINES
+    def __init__(self, most_lines: int | None = None, refilled_s: float = math.inf) -> None:
+        now, lines = time.monotonic(), MOST_LINES if most_lines is None else most_lines
+        self._bytes = Allowance(MOST_BYTES, MOST_BYTES / refilled_s, now)
+        self._lines = Allowance(lines, lines / refilled_s, now)
 
     def fits(self, chunk: bytes) -> bool:
         """Counts a piece; False when the answer has become too long with it."""
-        self._bytes -= len(chunk)
-        self._lines -= chunk.count(b"\n")
-        return self._bytes >= 0 and self._lines >= 0
+        now = time.monotonic()
+        return self._bytes.takes(len(chunk), now) and self._lines.takes(chunk.count(b"\n"), now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +163,7 @@ def too_much(argv: Sequence[str], node: str) -> TooMuch:
     """A command said more than its answer may have."""
     most = f"{MOST_BYTES / (1 << 20):g} MiB or {MOST_LINES} lines"
     return TooMuch(
-        f"`{named(argv)}` said more than {most} and was ended",
+        f"`{command_named(argv)}` says too much and was ended: more than {most}",
         hint="let it write into a file there, or say less",
         node=node,
     )

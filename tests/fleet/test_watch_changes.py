@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sparkconsole.fleet.watch.events import ChangeDetector, container_change
+from sparkconsole.fleet.watch.events import MOST_CHANGES, MOST_TIMES, ChangeDetector, container_change
 from sparkconsole.model.docker import Container
 from sparkconsole.model.facts import Gpu, Memory
 from sparkconsole.model.telemetry import Bus, LinkTraffic, Reading
@@ -130,3 +130,18 @@ def test_containers_of_other_names_and_first_looks_are_no_news() -> None:
         "info",
         "container vllm_node was started again",
     )
+
+
+def test_names_that_change_in_every_reading_are_bounded() -> None:
+    """A node may call its devices otherwise each time: other nodes have news too, and our memory is small."""
+    changes, told = ChangeDetector(), []
+    for second in range(100):
+        for up in (True, False):
+            rails = {f"{second}-{n}": LinkTraffic(up, errors=1) for n in range(64)}
+            told += fed(changes, second, Reading(0.0, rails=rails))
+    assert sum("says too much" in text for text in told) == 1
+    assert len(told) < MOST_CHANGES + 1 + 10
+    assert len(changes._links) <= 64
+    assert len(changes._next) <= MOST_TIMES
+    assert fed(changes, 2000, links(rocep1s0f1=True))
+    assert fed(changes, 2001, links(rocep1s0f1=False)) == ["link down: rocep1s0f1"]

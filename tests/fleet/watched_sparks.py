@@ -20,7 +20,7 @@ from aiohttp import web
 from sparkconsole.errors import SparkError, Unreachable
 from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.fleet.store import Event, Store
-from sparkconsole.fleet.watch import node as node_watch
+from sparkconsole.fleet.watch import context as watch_context
 from sparkconsole.fleet.watch.watch import Watch
 from sparkconsole.model.cluster import Cluster, Node
 from sparkconsole.model.launch.spec import LABEL_ADDRESS, LABEL_LAUNCH, LaunchSpec
@@ -57,8 +57,8 @@ class Spark:
     garbage: bool = False
     frozen: bool = False
     """The connection stands and nothing comes."""
-    engine_frozen: bool = False
-    """Docker takes questions and answers none."""
+    mute: tuple[str, ...] = ()
+    """Paths of APIs, and words of commands, whose questions are taken and not answered."""
     up: bool = True
     """The link of its one rail."""
     gpu_error: str = ""
@@ -130,7 +130,7 @@ class Spark:
         path = re.sub(r"^/v[0-9]\.[0-9.]+", "", request.path)
         if path == "/version":
             return web.json_response({"ApiVersion": "1.41", "Version": "28"})
-        while self.engine_frozen and path.startswith(("/images/", "/containers/")):  # noqa: ASYNC110 - as below
+        while self.mute and path.startswith(self.mute):  # noqa: ASYNC110 - as below
             await asyncio.sleep(0.01)
         if path.startswith("/images/"):
             found = path == "/images/json"
@@ -195,6 +195,8 @@ class SparkShell(LineShell):
     async def run(self, argv: Sequence[str], **how: Any) -> Completed:
         if self.cut:
             raise Unreachable("the connection was lost", node=self.node)
+        while not self.cut and any(word in argv for word in self.spark.mute):  # noqa: ASYNC110 - as above
+            await asyncio.sleep(0.01)
         status, text = self.spark.answer(tuple(argv))
         return Completed(self.node, tuple(argv), status, text.encode())
 
@@ -294,7 +296,7 @@ async def watched(
     *names: str,
     engines: bool = False,
     prepare: Callable[[dict[str, Spark]], object] = lambda _: None,
-    docker_silent_s: float = math.inf,
+    silent_s: float = math.inf,
 ) -> AsyncIterator[Watched]:
     """Sparks of these names, watched; with `engines` their APIs answer."""
     sparks = {n: Spark(n, f"192.168.177.{11 + i}", folder) for i, n in enumerate(names)}
@@ -308,8 +310,8 @@ async def watched(
     async with AsyncExitStack() as stack:
         # Its samplers say five hundred lines a second, so that time can pass a hundred times faster.
         patch = stack.enter_context(pytest.MonkeyPatch.context())
-        patch.setattr(sampler, "LINES_S", 100_000)
-        patch.setattr(node_watch, "DOCKER_SILENT_S", docker_silent_s)
+        patch.setattr(sampler, "REFILLED_S", 0.006)
+        patch.setattr(watch_context, "SILENT_S", silent_s)
         for spark in sparks.values() if engines else ():
             await stack.enter_async_context(_api(spark))
         fleet = await stack.enter_async_context(Fleet(cluster, connect, QuickClock()))

@@ -24,5 +24,10 @@ def test_what_a_terminal_would_take_as_orders_is_left_out(text: str, shown: str)
     assert printable(text) == shown
 
 
+def test_signs_without_a_width_and_turned_text_are_left_out() -> None:
+    assert printable("ready\u202edeliaf\u200b \u2066x\u2069\ufeff\u2028y") == "readydeliaf xy"
+    assert printable("👩\u200d🚀 می\u200cخواهم") == "👩\u200d🚀 می\u200cخواهم", "these join what is written"
+
+
 def test_strings_that_never_end_are_left_out_one_by_one() -> None:
     assert printable("\x1b]a" * 20_000) == "a" * 20_000

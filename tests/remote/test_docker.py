@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -11,7 +13,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from sparkconsole.errors import SparkError
+from sparkconsole.errors import SparkError, TimedOut, TooMuch
 from sparkconsole.model.docker_host import DockerHost
 from sparkconsole.remote.docker import engine as docker
 from sparkconsole.remote.docker.host import _FOUND
@@ -176,6 +178,52 @@ async def test_an_engine_that_refuses_says_why(engine: Engine) -> None:
     engine.says("images/json", {"message": "server is shutting down"}, 503)
     with pytest.raises(SparkError, match="docker says: server is shutting down"):
         await docker.images(SHELL)
+
+
+async def test_an_answer_that_drips_is_given_up(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The library has a time limit of its own, which is none."""
+    monkeypatch.setattr(docker, "USAGE_TIMEOUT_S", 0.5)
+
+    async def drips(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        with contextlib.suppress(ConnectionError):
+            for _ in range(1000):
+                await response.write(b" ")
+                await asyncio.sleep(0.1)
+        return response
+
+    engine.answers["system/df"] = drips
+    async with asyncio.timeout(30):
+        with pytest.raises(TimedOut, match="docker did not answer in time"):
+            await docker.disk_usage(SHELL)
+
+
+@pytest.mark.parametrize(
+    "question",
+    [docker.outline, docker.containers, docker.images, docker.every_image],
+    ids=lambda q: q.__name__,
+)
+async def test_an_engine_that_lists_without_end_says_too_much(
+    question: Callable[[LocalShell], Awaitable[object]], engine: Engine
+) -> None:
+    """Each would be asked for by itself; what nests without end is no answer of Docker's."""
+    rows = [
+        {"Id": f"i{n}", "RepoTags": [f"a:{n}"], "Names": [f"/a{n}"]} for n in range(docker.MOST_LISTED + 1)
+    ]
+    for path in ("images/json", "containers/json"):
+        engine.says(path, rows)
+    with pytest.raises(TooMuch, match=f"docker says too much: it lists {len(rows)}") as caught:
+        await question(SHELL)
+    assert caught.value.node == "spark1"
+    assert not any(asked.startswith("GET images/a:") for asked in engine.asked)
+
+    async def nested(request: web.Request) -> web.StreamResponse:
+        return web.Response(body=b"[" * 100_000, headers={"Content-Type": "application/json"})
+
+    engine.answers["images/json"] = engine.answers["containers/json"] = nested
+    with pytest.raises(SparkError, match="something that Docker would not say"):
+        await question(SHELL)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import gzip
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -49,10 +51,27 @@ async def listening() -> AsyncIterator[str]:
 async def test_an_answer_without_end_is_cut_and_said(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bounded, "MOST_ANSWER_BYTES", 1 << 20)
     async with listening() as target:
-        with pytest.raises(TooMuch, match=f"{path} answered more than 1 MiB") as caught:
+        with pytest.raises(TooMuch, match=f"{path} says too much: more than 1 MiB") as caught:
             await get_json(LocalShell("spark1"), target, path)
         assert caught.value.node == "spark1"
         assert await get_json(LocalShell("spark1"), target, "/well") == {"a": 1}
+
+
+@pytest.mark.parametrize("more", [b"X-More: " + b"a" * 4000 + b"\r\n", b"X-" + b"a" * 4000])
+async def test_a_head_without_end_is_cut_and_said(more: bytes) -> None:
+    async def pours(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            writer.write(b"HTTP/1.1 200 OK\r\n")
+            while True:
+                writer.write(more)
+                await writer.drain()
+        writer.close()
+
+    async with asyncio.timeout(20), await asyncio.start_server(pours, "127.0.0.1", 0) as server:
+        target = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        with pytest.raises(TooMuch, match="/any says too much: headers without end") as caught:
+            await get_json(LocalShell("spark1"), target, "/any")
+        assert caught.value.node == "spark1"
 
 
 async def test_an_answer_may_be_read_twice() -> None:

@@ -222,7 +222,7 @@ async def test_a_login_shell_that_waits_or_never_ends_to_talk(sshd: OpenSshd, tm
             await shell.run(("true",), timeout=0.5)
     async with login(sshd, tmp_path, "bash", "yes\n") as shell:
         pipe = await shell.pipe(("true",))
-        with pytest.raises(Unreachable, match="printed more than 1 MiB"):
+        with pytest.raises(Unreachable, match="says too much: more than 1 MiB"):
             await pipe.read()
 
 
@@ -270,7 +270,7 @@ async def test_an_answer_without_end_is_ended(
     monkeypatch.setattr(shell_module, "MOST_LINES", 100_000)
     said = f"echo $$ >{tmp_path}/pid; {flood}"
     with pytest.raises(
-        TooMuch, match=r"spark1: `sh -c .* said more than 1 MiB or 100000 lines and was ended"
+        TooMuch, match=r"spark1: `sh -c .* says too much and was ended: more than 1 MiB or 100000 lines"
     ):
         await either.run(("sh", "-c", said))
     assert await gone((tmp_path / "pid").read_text().strip())

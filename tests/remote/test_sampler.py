@@ -13,14 +13,15 @@ from pathlib import Path
 
 import pytest
 
+from sparkconsole.clock import Allowance
 from sparkconsole.errors import TooMuch, Unreachable
 from sparkconsole.model.cluster import Node as SparkNode
 from sparkconsole.model.facts import GpuProcess, Memory
 from sparkconsole.model.telemetry import Bus, Counters, Sample
 from sparkconsole.remote.local import LocalShell
 from sparkconsole.remote.sampler import gpu_program as sampler_gpu
-from sparkconsole.remote.sampler.sampler import MOST_LINES, NoSampler, SampleMeter, argv, program, samples
-from sparkconsole.remote.shell import Pipe
+from sparkconsole.remote.sampler.sampler import MOST_LINES, REFILLED_S, NoSampler, argv, program, samples
+from sparkconsole.remote.shell import MOST_BYTES, Pipe
 from sparkconsole.remote.ssh.connection import connect_ssh
 from tests.ssh_server import SshServer, write_client_key
 
@@ -467,10 +468,13 @@ async def taken(node: LocalShell, found: list[Sample]) -> None:
             found.append(sample)
 
 
-def test_a_minute_at_once_is_no_flood_and_long_lines_are() -> None:
-    meter = SampleMeter(0.0)
-    assert all(meter.fits("x" * 2000, 60.0) for _ in range(60))
-    assert all(meter.fits("x" * 2000, 60.0 + second) for second in range(3600))
-    assert not all(meter.fits("x" * 1_000_000, 3660.0 + second) for second in range(100))
-    flood = SampleMeter(0.0)
-    assert not all(flood.fits("", 1.0) for _ in range(700))
+def test_minutes_at_once_are_no_flood_and_long_lines_are() -> None:
+    lines, sizes = (
+        Allowance(MOST_LINES, MOST_LINES / REFILLED_S),
+        Allowance(MOST_BYTES, MOST_BYTES / REFILLED_S),
+    )
+    assert all(lines.takes(1, 60.0) and sizes.takes(2000, 60.0) for _ in range(MOST_LINES))
+    assert all(lines.takes(1, 60.0 + s) and sizes.takes(2000, 60.0 + s) for s in range(1, 3600))
+    assert not all(sizes.takes(1_000_000, 3660.0 + second) for second in range(100))
+    flood = Allowance(MOST_LINES, MOST_LINES / REFILLED_S)
+    assert not all(flood.takes(1, 1.0) for _ in range(700))

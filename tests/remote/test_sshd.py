@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from sparkconsole.errors import TimedOut, Unreachable
+from sparkconsole.errors import TimedOut, TooMuch, Unreachable
 from sparkconsole.model.cluster import Node
 from sparkconsole.remote.follow import followed
 from sparkconsole.remote.host_keys import known_hosts as hostkeys
@@ -20,6 +20,7 @@ from sparkconsole.remote.local import LocalShell
 from sparkconsole.remote.shell import Pipe
 from sparkconsole.remote.ssh.connection import SshShell, connect_ssh
 from sparkconsole.remote.ssh.login import shown_keys
+from sparkconsole.remote.ssh.pipe import SshPipe
 from tests.ssh_server import write_client_key
 
 SSHD = shutil.which("sshd", path="/usr/sbin:/usr/bin:/sbin")
@@ -109,6 +110,26 @@ async def test_a_pipes_errors_are_the_commands_own(shell: SshShell) -> None:
     done = await pipe.wait()
     assert (done.status, done.stderr) == (3, b"said\n")
     await pipe.kill()
+
+
+@pytest.mark.parametrize("where", ["the command", "the login shell"])
+async def test_errors_without_end_end_the_command(where: str, shell: SshShell) -> None:
+    """Nobody reads them: only their end of the line is kept, and each costs us a turn."""
+    if where == "the command":
+        pipe = await shell.pipe(("sh", "-c", "yes >&2"))
+    else:
+        process = await shell.connection.create_process("yes >&2", encoding=None)
+        pipe = SshPipe("spark1", shell.connection, shell._end, ("yes",), process, "mark")
+    async with asyncio.timeout(60):
+        with pytest.raises((TooMuch, Unreachable), match="says too much"):
+            await ended(pipe)
+    await pipe.kill()
+
+
+async def ended(pipe: Pipe) -> None:
+    while await pipe.read():
+        pass
+    await pipe.wait()
 
 
 async def test_a_detached_child_outlives_what_started_it(shell: SshShell) -> None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from sparkconsole.clock import cancelled, together
-from sparkconsole.errors import Absent, ChangedHostKey, SparkError, UnknownHostKey, Unreachable
+from sparkconsole.errors import Absent, ChangedHostKey, SparkError, TooMuch, UnknownHostKey, Unreachable
 from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.fleet.logs.sources import Source, Stamped
 from sparkconsole.model.text.units import moment
@@ -28,8 +28,10 @@ AGAIN_S = 3.0
 REMIND_S = 15.0
 """So often it is said again that a node's log is awaited."""
 RECONNECT_FOR_S = 600.0
-HELD = 10_000
+HELD, HELD_CHARS = 10_000, 16 << 20
 """Lines that wait for their turn; a source faster than we are is held back, never ourselves."""
+KEPT, MOST_READ = 100_000, 64 << 20
+"""Of one source, printed once: the last lines that are kept, and characters that are read."""
 TURN, CHUNK = 128, 2000
 """Lines, of all sources together, that are taken before others have their turn; measured: 1 ms."""
 
@@ -89,6 +91,7 @@ class LogMerge:
     _held: list[tuple[float, int, MergedLine]] = field(default_factory=list)
     _ordered: deque[MergedLine] = field(default_factory=deque)
     _count: int = 0
+    _chars: int = 0
     _room: asyncio.Event = field(default_factory=asyncio.Event)
 
     # --- once
@@ -101,16 +104,19 @@ class LogMerge:
 
     async def _all(self, source: Source, now: datetime) -> list[MergedLine]:
         """In the order in which the source told them; a line without a time belongs to the one before it."""
-        rows: list[Stamped] = []
+        rows, left = deque[Stamped](maxlen=self.tail or KEPT), MOST_READ
         wrong: list[MergedLine] = []
         try:
             # The last lines are meant of those that are kept, wherever they are.
             reading = source.lines(self.fleet, follow=False, tail=None if self.keep else self.tail)
             async with contextlib.aclosing(reading) as lines:  # type: ignore[type-var]
-                rows = [(time, text) async for time, text in lines if self._kept(text)]
+                async for time, text in lines:
+                    if (left := left - len(text)) < 0:
+                        raise TooMuch("its log says too much; the rest was not read", hint="--since, --tail")
+                    if self._kept(text):
+                        rows.append((time, text))
         except SparkError as error:
             wrong.append(_silence(source, error, now))
-        rows = rows[-self.tail :] if self.tail else rows
         at = next((own for time, _ in rows if (own := moment(time))), now)
         entries: list[MergedLine] = []
         for time, text in rows:
@@ -220,12 +226,12 @@ class LogMerge:
         self._put(MergedLine(reading.source, at, text, time))
 
     async def _free(self) -> None:
-        while len(self._held) >= HELD:
+        while len(self._held) >= HELD or self._chars >= HELD_CHARS:
             self._room.clear()
             await self._room.wait()
 
     def _put(self, entry: MergedLine) -> None:
-        self._count += 1
+        self._count, self._chars = self._count + 1, self._chars + len(entry.text)
         self._held.append((entry.at.timestamp(), self._count, entry))
 
     # --- what cannot be read
@@ -285,12 +291,12 @@ class LogMerge:
             before = {key: r.lines for key, r in self._readings.items()}
             await self.fleet.clock.sleep(WINDOW_S)
             begun = (r.begun or 0 < r.lines == before.get(k) for k, r in self._readings.items())
-            if all(begun) or len(self._held) >= HELD:
+            if all(begun) or len(self._held) >= HELD or self._chars >= HELD_CHARS:
                 return
 
     def _order(self) -> None:
         """What is held, in the order of its times; from then on there is room again."""
-        held, self._held = self._held, []
+        held, self._held, self._chars = self._held, [], 0
         self._room.set()
         held.sort()
         self._ordered.extend(entry for _, _, entry in held)

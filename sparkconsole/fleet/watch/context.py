@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 
-from sparkconsole.clock import Clock, sleep_unless
+from sparkconsole.clock import Clock, cancelled, sleep_unless
+from sparkconsole.errors import TimedOut
 from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.fleet.store import Event, NodeState, Store
 from sparkconsole.fleet.watch.own_actions import OwnActions
 from sparkconsole.model.docker import Container
 from sparkconsole.model.foresight.own_actions import Touch
 from sparkconsole.model.launch.spec import LABEL_ADDRESS, LaunchSpec, recalled
+from sparkconsole.model.text.printable import printable
 
 CONNECTING = 16
 """Logins that are under way at once."""
 CALM_NODES = 8
 """More nodes than that are asked more rarely, each."""
+Question = Coroutine[None, None, None]
+SILENT_S = 10.0
+"""A source that owes its answer for so long, or for three of its own pauses, says nothing of now."""
 
 
 class Wakeup:
@@ -56,6 +62,10 @@ class WatchContext:
     connecting: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(CONNECTING))
     serving: Wakeup = field(default_factory=Wakeup)
     """Rings when something changed that a server may stand on: it is looked at then."""
+    interfaces: dict[str, set[str]] = field(default_factory=dict)
+    """Addresses by node, as it was last looked at: they outlive what else was seen then."""
+    head_lost: list[Callable[[str], object]] = field(default_factory=list)
+    """Called with the reason when the head is lost: what it alone tells is unknown with it."""
 
     @property
     def clock(self) -> Clock:
@@ -81,7 +91,7 @@ class WatchContext:
     def tell(self, level: str, source: str, text: str, own: str = "") -> None:
         """One event; what a deed of ours (`own`) explains is information."""
         text, level = (f"{text} ({own})", "info") if own else (text, level)
-        self.store.tell(Event(self.clock.now(), level, source, text))
+        self.store.tell(Event(self.clock.now(), level, source, printable(text[:1000])))
 
     @property
     def head(self) -> NodeState | None:
@@ -110,6 +120,51 @@ class WatchContext:
     def addresses(self, node: str) -> set[str]:
         """All addresses that are known of a node."""
         state, container = self.store.nodes[node], self.container_on(node)
-        netdevs = state.look.facts.fabric.netdevs if state.look else ()
         found = {state.address, container.labels.get(LABEL_ADDRESS, "") if container else ""}
-        return (found | {a.partition("/")[0] for n in netdevs for a in n.addresses}) - {""}
+        return (found | self.interfaces.get(node, set())) - {""}
+
+
+class WatchedSource:
+    """What is asked over and over: what it said is known until it owes its answer for too long.
+
+    `teller` has the events, `silent` (with the seconds) and `again` are their sentences; `lost` forgets.
+    """
+
+    def __init__(
+        self, scope: WatchContext, teller: str, silent: str, again: str, lost: Callable[[str], object]
+    ) -> None:
+        self._scope, self._teller, self._silent, self._again = scope, teller, silent, again
+        self._lost = lost
+        self.unknown = False
+        """What it said was called unknown; the next answer is news."""
+        self.owed_s: float | None = None
+        """Since when it owes an answer; None: it owes none, or could not be asked."""
+
+    async def asked(self, question: Question, every_s: float) -> None:
+        """Waits for the end of the question, whatever that is; what was told already is no error."""
+        clock, most = self._scope.clock, max(SILENT_S, 3 * every_s)
+        self.owed_s = clock.monotonic() if self.owed_s is None else self.owed_s
+        left = max(0.0, self.owed_s + most - clock.monotonic())
+        asking, late = asyncio.create_task(question), asyncio.create_task(clock.sleep(left))
+        try:
+            await asyncio.wait((asking, late), return_when=asyncio.FIRST_COMPLETED)
+            if not asking.done() and not self.unknown:
+                text = self._silent.format(most)
+                self._scope.tell("warning", self._teller, text)
+                self._lost(text)
+                self.unknown = True
+            await asking
+        except TimedOut:  # it still owes its answer
+            if not self.unknown:
+                raise
+        except BaseException:
+            self.owed_s = None
+            raise
+        finally:
+            await cancelled((asking, late))
+
+    def heard(self, *, known: bool = True, news: bool = True) -> None:
+        """It answered, or (not `known`) need not; `news`: nothing else tells that it does again."""
+        if self.unknown and known and news:
+            self._scope.tell("info", self._teller, self._again)
+        self.unknown, self.owed_s = self.unknown and not known, None

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from sparkconsole.clock import Allowance
 from sparkconsole.model.docker import Container
 from sparkconsole.model.logs.kernel import death
 from sparkconsole.model.serve.memory_guard import Alarm, MemoryPoint, MemoryWatch
@@ -24,6 +25,10 @@ KERNEL_S = 60.0
 LOSSY = 100
 """Lost or late packets a second that RDMA no longer takes lightly."""
 STUCK_READINGS = 30
+MOST_CHANGES, CHANGES_S = 30, 0.1
+"""What a node's readings may bring at once, and a second: other nodes have news too."""
+MOST_TIMES = 500
+"""Names that wait until they may be told again."""
 
 
 @dataclass(slots=True)
@@ -37,6 +42,7 @@ class ChangeDetector:
     """Fed with a node's readings in their order."""
 
     def __init__(self) -> None:
+        self._left = Allowance(MOST_CHANGES, CHANGES_S)
         self._links: dict[str, _Link] = {}
         self._next: dict[str, float] = {}
         self.memory = MemoryWatch()
@@ -50,7 +56,9 @@ class ChangeDetector:
         links = dict(now.rails) | {
             n: f for n, f in now.nets.items() if n not in netdevs and not twin_of(n, now)
         }
-        return (
+        self._links = {name: link for name, link in self._links.items() if name in links}
+        self._next = {what: then for what, then in self._next.items() if then > at_s}
+        changes = (
             *self._link_changes(links, at_s),
             *self._new_errors(now.rails, at_s),
             *self._memory(now, at_s),
@@ -59,6 +67,10 @@ class ChangeDetector:
             *self._cards(now),
             *self._held(now),
         )
+        few = tuple(change for change in changes if self._left.takes(1, at_s))
+        if len(few) == len(changes) or not self._again("too much", at_s, ERRORS_S):
+            return few
+        return *few, ("warning", f"says too much: more than {MOST_CHANGES} changes; the rest is left out")
 
     def _link_changes(self, flows: Mapping[str, LinkTraffic], at_s: float) -> Iterator[Change]:
         """What changes together is told together."""
@@ -101,7 +113,7 @@ class ChangeDetector:
     def _again(self, what: str, at_s: float, pause: float) -> bool:
         """True at most once in `pause`."""
         due = at_s >= self._next.get(what, at_s)
-        if due:
+        if due and len(self._next) < MOST_TIMES:
             self._next[what] = at_s + pause
         return due
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import math
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 
 from sparkconsole.clock import cancelled
@@ -16,6 +16,7 @@ from sparkconsole.errors import (
     ChangedHostKey,
     SparkError,
     TimedOut,
+    TooMuch,
     UnknownHostKey,
     Unreachable,
     WrongUsage,
@@ -23,7 +24,7 @@ from sparkconsole.errors import (
 from sparkconsole.fleet.diagnose.probe import look_through
 from sparkconsole.fleet.reconnect import pauses
 from sparkconsole.fleet.store import NodeState, Reachability
-from sparkconsole.fleet.watch.context import Wakeup, WatchContext
+from sparkconsole.fleet.watch.context import Question, Wakeup, WatchContext, WatchedSource
 from sparkconsole.fleet.watch.events import ChangeDetector, container_change
 from sparkconsole.fleet.watch.readings import AGAIN_S, FACTS_S, reading_by_facts
 from sparkconsole.model.cluster import Node
@@ -32,10 +33,11 @@ from sparkconsole.model.foresight.own_actions import Touch
 from sparkconsole.model.telemetry import Reading, Sample, reading
 from sparkconsole.remote.shell import Shell
 
+Probe = Callable[[Shell], Question]
 CONTAINERS_S, LOOK_S = 3.0, 60.0
-SILENT_S = 30.0
-DOCKER_SILENT_S = 10.0
-"""Without a reading on a connection that stands, something is wrong with the machine."""
+NO_READING = "no reading for {:.0f} s: is it out of memory?"
+NO_DOCKER = "docker has not answered for {:.0f} s: what runs there is unknown"
+NO_LOOK = "the look at it has not ended for {:.0f} s: what was seen there is unknown"
 STEADY_S = 30.0
 """A connection that held so long was a good one."""
 
@@ -53,8 +55,11 @@ class NodeWatch:
         """When the cluster's container was seen to start here; None: it ran already, or none did."""
         self._troubles: dict[str, str] = {}
         self._outline: tuple[tuple[str, ...], tuple[str, ...]] | None = None
-        self._asked_docker_s: float | None = None
-        """Since when its engine owes an answer; None: it owes none."""
+        self._netdevs: dict[str, str] = {}
+        self._samples = WatchedSource(scope, self.name, NO_READING, "readings come again", lambda _: None)
+        self._docker = WatchedSource(scope, self.name, NO_DOCKER, "docker answers again", self._forget_docker)
+        self._facts = WatchedSource(scope, self.name, NO_LOOK, "looks at it end again", self._forget_look)
+        scope.interfaces.pop(self.name, None)
 
     def again(self) -> None:
         """Tries now."""
@@ -146,6 +151,10 @@ class NodeWatch:
         self._scope.store.update(self.name, reach=reach, **since, **changes)
         if since:
             self._scope.serving.ring()
+        for lost in (
+            self._scope.head_lost if since and self._state.head and reach is Reachability.LOST else ()
+        ):
+            lost(self._state.reason)
 
     # --- while it is up
 
@@ -153,9 +162,8 @@ class NodeWatch:
         """Until the connection is lost; whoever notices that first ends it for all."""
         works = (
             self._readings(shell),
-            self._silence(),
-            self._over_and_over("look", lambda: self._look(shell), LOOK_S, self._look_now),
-            self._over_and_over("docker", lambda: self._list(shell), CONTAINERS_S, self._list_now),
+            self._over_and_over(shell, "look", self._facts, self._look, LOOK_S, self._look_now),
+            self._over_and_over(shell, "docker", self._docker, self._list, CONTAINERS_S, self._list_now),
         )
         parts = [asyncio.create_task(work) for work in works]
         try:
@@ -165,16 +173,17 @@ class NodeWatch:
             await cancelled(parts)
 
     async def _over_and_over(
-        self, what: str, probe: Callable[[], Awaitable[None]], pause: float, bell: Wakeup
+        self, shell: Shell, what: str, source: WatchedSource, probe: Probe, pause_s: float, bell: Wakeup
     ) -> None:
         while True:
-            await self._probed(what, probe)
-            await bell.rest(self._scope.clock, pause * (self._scope.spread if pause < LOOK_S else 1.0))
+            pause = pause_s * (self._scope.spread if pause_s < LOOK_S else 1.0)
+            await self._probed(what, source.asked(probe(shell), pause))
+            await bell.rest(self._scope.clock, pause)
 
-    async def _probed(self, what: str, probe: Callable[[], Awaitable[None]]) -> None:
+    async def _probed(self, what: str, probe: Question) -> None:
         """A probe that fails says so once; only a lost connection is more than that."""
         try:
-            await probe()
+            await probe
             self._troubles.pop(what, None)
         except Unreachable:
             raise
@@ -196,10 +205,13 @@ class NodeWatch:
         while True:
             try:
                 await self._sampled(shell)
-            except NoSampler as error:
+            except (NoSampler, TooMuch) as error:
                 self._trouble("sampler", f"{error.cause}; {error.hint}")
                 self._scope.store.update(self.name, reason=error.cause, hint=error.hint)
-                await self._over_and_over("facts", lambda: self._by_facts(shell), FACTS_S, Wakeup())
+                if isinstance(error, NoSampler):
+                    await self._over_and_over(
+                        shell, "facts", self._samples, self._by_facts, FACTS_S, Wakeup()
+                    )
             except Unreachable:
                 raise
             except Exception as error:  # noqa: BLE001 - the edge of a probe: readings begin again
@@ -210,9 +222,16 @@ class NodeWatch:
         from sparkconsole.remote.sampler.sampler import samples
 
         async with aclosing(samples(shell, garbage=self._garbage)) as found:
-            async for sample in found:
-                now, self._before = reading(self._before, sample), sample
-                self._keep(now)
+            while True:
+                await self._samples.asked(self._sample(found), FACTS_S)
+
+    async def _sample(self, found: AsyncGenerator[Sample, None]) -> None:
+        sample = await anext(found)
+        if self._state.reason:
+            self._scope.store.update(self.name, reason="", hint="")
+        now, self._before = reading(self._before, sample), sample
+        self._samples.heard()
+        self._keep(now)
 
     def _keep(self, found: Reading) -> None:
         store = self._scope.store
@@ -220,9 +239,7 @@ class NodeWatch:
         store.update(self.name, reading=found, read_at_s=self._now, **killed)
         if self.name in store.histories:
             store.histories[self.name].add(found)
-        look = self._state.look
-        netdevs = {h.netdev: h.device for h in look.facts.fabric.hcas if h.netdev} if look else {}
-        for level, text in self._changes.feed(found, self._now, netdevs):
+        for level, text in self._changes.feed(found, self._now, self._netdevs):
             self._scope.tell(level, self.name, text)
         alarm = self._changes.memory.verdict.sentence
         if self._state.memory_alarm != alarm:
@@ -233,73 +250,55 @@ class NodeWatch:
         if not self._garbled:
             self._garbled = True
             self._scope.tell("warning", self.name, f"its sampler says what is not understood: {line[:120]!r}")
+        self._samples.owed_s = None
         if self._before is None and self._state.reading is not None:
             self._scope.store.update(self.name, reading=None)
 
     async def _by_facts(self, shell: Shell) -> None:
         self._keep(await reading_by_facts(shell))
-
-    async def _silence(self) -> None:
-        """A machine that swaps keeps its connection for minutes and says nothing."""
-        silent = False
-        while True:
-            await self._scope.clock.sleep(SILENT_S / 15)
-            state = self._state
-            self._docker_silence()
-            late = self._now - max(state.read_at_s or 0.0, state.since_s or 0.0) > SILENT_S
-            if late is not silent and not self._garbled and state.read_at_s is not None:
-                silent = late
-                lost = f"no reading for {SILENT_S:.0f} s: is it out of memory?"
-                news = ("warning", lost) if late else ("info", "readings come again")
-                self._scope.tell(news[0], self.name, news[1])
-
-    def _docker_silence(self) -> None:
-        """An engine that does not answer: what was known of it is no longer, long before its request ends."""
-        most = max(DOCKER_SILENT_S, 3 * CONTAINERS_S * self._scope.spread)
-        if self._asked_docker_s is None or self._now - self._asked_docker_s <= most:
-            return
-        if not self._state.docker_error:
-            text = f"docker has not answered for {most:.0f} s: what runs there is unknown"
-            self._outline = None
-            self._scope.store.update(self.name, containers=None, images=None, docker_error=text)
-            self._trouble("docker", text)
+        self._samples.heard()
 
     # --- the slow looks
 
     async def _look(self, shell: Shell) -> None:
         scope = self._scope
         look = await look_through(scope.fleet, shell, scope.container, scope.image)
+        self._netdevs = {h.netdev: h.device for h in look.facts.fabric.hcas if h.netdev}
+        addresses = (a for n in look.facts.fabric.netdevs for a in n.addresses)
+        scope.interfaces[self.name] = {a.partition("/")[0] for a in addresses}
         scope.store.update(self.name, look=look)
+        self._facts.heard()
+
+    def _forget_look(self, _: str) -> None:
+        self._scope.store.update(self.name, look=None)
+
+    def _forget_docker(self, why: str) -> None:
+        self._outline = None
+        self._scope.store.update(self.name, containers=None, images=None, docker_error=why)
 
     async def _list(self, shell: Shell) -> None:
         """Asks for more than an outline only where that changed."""
         from sparkconsole.remote.docker import engine as docker
 
-        self._asked_docker_s = self._now
         try:
             outline = await docker.outline(shell)
             before = self._outline or (("",), ("",))
             ran = await docker.containers(shell) if outline[0] != before[0] else None
             held = await docker.images(shell) if outline[1] != before[1] else None
-            # What was called unknown meanwhile is asked for once more.
-            self._outline = None if self._state.docker_error else outline
-            if self._state.docker_error:
-                self._scope.store.update(self.name, docker_error="")
-                self._scope.tell("info", self.name, "docker answers again")
-            if ran is not None:
-                self._take_containers(ran)
-            if held is not None:
-                self._scope.store.update(self.name, images=held)
-        except Unreachable:
-            raise
         except SparkError as error:
-            if isinstance(error, TimedOut) and self._state.docker_error:
-                return  # that it is silent was told before its request ended
-            self._outline = None
-            self._scope.store.update(self.name, containers=None, images=None, docker_error=error.cause)
+            if not isinstance(error, Unreachable | TimedOut):
+                self._docker.unknown = True
+                self._forget_docker(error.cause)
             raise
-        finally:
-            self._asked_docker_s = None
+        # What was called unknown meanwhile is asked for once more.
+        self._outline = None if self._docker.unknown else outline
+        if self._docker.unknown:
+            self._scope.store.update(self.name, docker_error="")
+        self._docker.heard()
+        if ran is not None:
+            self._take_containers(ran)
+        if held is not None:
+            self._scope.store.update(self.name, images=held)
 
     def _take_containers(self, found: tuple[Container, ...]) -> None:
         """An end is told with the deed of ours that ended it; what began after the deed ended by itself."""

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sparkconsole.errors import SparkError
+from sparkconsole.errors import SparkError, TimedOut
 from sparkconsole.fleet.store import Reachability, ServerPhase
-from sparkconsole.fleet.watch.context import WatchContext
+from sparkconsole.fleet.watch.context import WatchContext, WatchedSource
 from sparkconsole.fleet.watch.hang import Roll
 from sparkconsole.model.foresight.own_actions import Touch
 from sparkconsole.model.launch.spec import Backend
@@ -18,6 +18,7 @@ from sparkconsole.model.ray import RayMember, living
 from sparkconsole.model.serve.hang import UNSEEN, Trouble, troubles
 
 RAY_S = 3.0
+SILENT = "Ray has not answered for {:.0f} s: who is in it is unknown"
 _NEEDED = (ServerPhase.READY, ServerPhase.WEDGED, ServerPhase.LOADING)
 
 
@@ -32,14 +33,17 @@ class RayWatch:
         """Whose death was told."""
         self._doubted: set[str] = set()
         """Of whose rank it was told that nobody knows."""
+        self._source = WatchedSource(scope, "ray", SILENT, "Ray answers again", self._forget)
+        scope.head_lost.append(self._forget)
 
     async def run(self) -> None:
         """Asks over and over."""
         while True:
             try:
-                await self._look()
-            except SparkError:
-                self._forget()
+                await self._source.asked(self._look(), RAY_S)
+            except SparkError as error:
+                if not isinstance(error, TimedOut):  # what it said is known until it is silent for too long
+                    self._forget()
             except Exception as error:  # noqa: BLE001 - the edge of a probe: what Ray answers must not end it
                 self._forget()
                 self._scope.tell("warning", "ray", f"{type(error).__name__}: {error}")
@@ -53,11 +57,14 @@ class RayWatch:
         if launch is None or not up or launch.backend is not Backend.RAY:
             self._alive = {}
             self._roll.joined.clear()
+            self._source.heard(news=False)
             return self._forget()
         from sparkconsole.remote.ray import members
 
         fleet = self._scope.fleet
-        return self._take(await members(await fleet.shell(fleet.head), launch.dashboard_port))
+        found = await members(await fleet.shell(fleet.head), launch.dashboard_port)
+        self._source.heard()
+        return self._take(found)
 
     def _take(self, members: Sequence[RayMember]) -> None:
         self._roll.members = tuple(members)
@@ -107,7 +114,7 @@ class RayWatch:
         late = ", which Ray has not noticed yet" if state is not None and state.ray_alive else ""
         return f"{model} lost its rank here: {death.cause}{late}"
 
-    def _forget(self) -> None:
+    def _forget(self, _: str = "") -> None:
         """No answer: nobody knows."""
         for name, state in self._scope.store.nodes.items():
             if state.ray_alive is not None:

@@ -8,7 +8,7 @@ from contextlib import aclosing, suppress
 from dataclasses import dataclass
 
 from sparkconsole.clock import cancelled
-from sparkconsole.errors import SparkError, Unreachable
+from sparkconsole.errors import SparkError, TimedOut, Unreachable
 from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.model.telemetry import Reading, Sample, reading
 from sparkconsole.remote.shell import Shell
@@ -17,6 +17,8 @@ FACTS_S = 10.0
 """Between readings of a node that cannot run the sampler: each takes some thirty processes."""
 AGAIN_S = 5.0
 """Until a node that was lost is tried again, or a sampler that ended is started again."""
+SILENT_S = 10.0
+"""A sampler that says nothing for so long, or for three of its periods, is started again."""
 AHEAD = 1000
 """Readings that may wait for whoever takes them; then the nodes wait."""
 
@@ -74,9 +76,12 @@ async def _one(fleet: Fleet, name: str, every_s: float) -> AsyncIterator[Reading
         try:
             shell = await fleet.shell_again(name)
             async with aclosing(samples(shell, period_s=every_s)) as coming:
-                async for sample in coming:
+                while True:
+                    sample = await asyncio.wait_for(anext(coming), max(SILENT_S, 3 * every_s))
                     yield reading(before, sample)
                     before = sample
+        except TimeoutError:
+            yield TimedOut("no reading comes", hint="is it out of memory?", node=name)
         except SparkError as error:
             if isinstance(error, Unreachable):
                 fleet.lost(name, shell)

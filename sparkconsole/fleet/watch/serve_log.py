@@ -31,7 +31,7 @@ class FollowedLog:
         self.reader = ServeLogReader(last=KEPT_LAST)
         self.heard_at_s: float | None = None
         """When it last said something, by the clock of the watch."""
-        self._nccl: dict[str, deque[str]] = {}
+        self._nccl: dict[str, tuple[str, deque[str]]] = {}
         self._reported: set[tuple[str, str]] = set()
         self._task: asyncio.Task[None] | None = None
 
@@ -87,7 +87,12 @@ class FollowedLog:
         state = self._scope.store.nodes.get(node)
         if state is None:
             return
-        before = state.nccl if node in self._nccl else ""
-        lines = self._nccl.setdefault(node, deque(maxlen=KEPT_NCCL))
+        before, lines = self._nccl.get(node, ("", deque[str](maxlen=KEPT_NCCL)))
         lines.append(printable(line))
-        self._scope.store.update(node, nccl=transport(line, before), nccl_lines=tuple(lines))
+        self._nccl[node] = transport(line, before), lines
+        self._scope.store.update(node, nccl=self._nccl[node][0], nccl_lines=tuple(lines))
+
+    def tell_transport(self) -> None:
+        """Puts into the store what it said of NCCL so far."""
+        for node, (used, lines) in self._nccl.items():
+            self._scope.store.update(node, nccl=used, nccl_lines=tuple(lines))

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from sparkconsole.errors import SparkError, TimedOut
 from sparkconsole.fleet.serve import memory_guards as guarding
 from sparkconsole.fleet.store import NodeState, Reachability, ServerPhase, ServerState
-from sparkconsole.fleet.watch.context import WatchContext
+from sparkconsole.fleet.watch.context import WatchContext, WatchedSource
 from sparkconsole.fleet.watch.death import Deaths, verdict
 from sparkconsole.fleet.watch.hang import HangWatch, Roll
 from sparkconsole.fleet.watch.serve_log import FollowedLog
@@ -27,6 +27,7 @@ ASK_S, LOOK_S = 2.0, 5.0
 """Between questions to the server, and between looks at processes while none answers."""
 MISSES = 2
 """Questions without an answer until a server that was ready is believed not to answer."""
+SILENT = "the server has not answered for {:.0f} s: whether it serves is unknown"
 _SERVES = (ServerPhase.READY, ServerPhase.WEDGED)
 _NOTHING: Mapping[str, object] = {"stage": "", "percent": None, "load": None, "signs": ()}
 _ENDED: Mapping[str, object] = {**_NOTHING, "suspect": "", "look_at": "", "ranks": 0}
@@ -47,6 +48,8 @@ class ServerWatch:
         self._misses = self._bare = 0
         self._announced, self._own = ServerPhase.UNKNOWN, ""
         self._load: tuple[float, EngineLoad] | None = None
+        self._source = WatchedSource(scope, "serve", SILENT, "the server answers again", self._unknown)
+        scope.head_lost.append(self._unknown)
         scope.store.serve(port=port)
 
     def refresh(self) -> None:
@@ -65,7 +68,7 @@ class ServerWatch:
 
     async def _probed(self) -> None:
         try:
-            await self._look()
+            await self._source.asked(self._look(), ASK_S)
         except SparkError as error:
             self._become(ServerPhase.UNKNOWN, detail=error.cause)
         except Exception as error:  # noqa: BLE001 - the edge of a probe: one that breaks must not end the watch
@@ -196,7 +199,7 @@ class ServerWatch:
 
     async def _silent(self, shell: Shell, why: str) -> None:
         self._load = None
-        was_ready = self._server.phase in _SERVES
+        was_ready, lead = self._announced in _SERVES, self._lead
         self._misses += 1
         if was_ready and (await self._dead() or self._misses < MISSES):
             return None
@@ -204,6 +207,7 @@ class ServerWatch:
             return None
         if not await self._ranks(shell):
             return await self._gone()
+        was_ready = was_ready and (lead is None or lead == self._lead)
         return None if await self._dead() else self._still_there(why, was_ready=was_ready)
 
     def _still_there(self, why: str, *, was_ready: bool) -> None:
@@ -283,8 +287,7 @@ class ServerWatch:
         scope = self._scope
         if self._lead is None or self._lead.job != lead.job or self._lead.group != lead.group:
             await self._forget_logs()
-            for node in scope.store.nodes.values():
-                scope.store.update(node.name, nccl="", nccl_lines=(), log_error="")
+            self._tell_words(ServerPhase.NONE)
             self._port = lead.port
             scope.store.serve(model=lead.name, port=lead.port, ranks=_world(lead, ranks), load=None)
         self._lead = lead
@@ -303,6 +306,9 @@ class ServerWatch:
 
     # --- what is told
 
+    def _unknown(self, why: str) -> None:
+        self._become(ServerPhase.UNKNOWN, detail=why)
+
     def _become(self, phase: ServerPhase, **changes: object) -> None:
         store, before = self._scope.store, self._server
         if phase in (ServerPhase.FAILED, ServerPhase.WEDGED) and self._own_end(before):
@@ -311,10 +317,11 @@ class ServerWatch:
             changes["detail"] = f"ended by {self._own}"
         elif phase in (ServerPhase.READY, ServerPhase.LOADING):
             self._own = ""
+        news = phase in (ServerPhase.READY, ServerPhase.LOADING)
+        self._source.heard(known=phase is not ServerPhase.UNKNOWN, news=news)
         if before.phase is not phase:
             changes["since_s"] = self._now
-            if phase is ServerPhase.NONE:
-                self._forgive()
+            self._tell_words(phase)
         changed = {k: v for k, v in changes.items() if getattr(before, k) != v}
         if before.phase is not phase or changed:
             store.serve(phase=phase, **changed)
@@ -328,11 +335,13 @@ class ServerWatch:
             self._own = self._scope.own_end(self._lead.job if self._lead is not None else "")
         return self._own
 
-    def _forgive(self) -> None:
-        """A server that was ended in order leaves no blame."""
-        for node in self._scope.store.nodes.values():
-            if node.log_error:
-                self._scope.store.update(node.name, log_error="")
+    def _tell_words(self, phase: ServerPhase) -> None:
+        """What NCCL uses is known of a server that is there; one that was ended in order leaves no blame."""
+        for log in self._logs.values():
+            log.tell_transport()
+        blame = {"log_error": ""} if phase is ServerPhase.NONE else {}
+        for name in self._scope.store.nodes if phase in (ServerPhase.UNKNOWN, ServerPhase.NONE) else ():
+            self._scope.store.update(name, nccl="", nccl_lines=(), **blame)
 
     def _tell(self, before: ServerPhase, phase: ServerPhase, since_s: float | None) -> None:
         loaded = before is ServerPhase.LOADING and since_s is not None

@@ -12,7 +12,10 @@ _ESCAPES = re.compile(
     r"|\x1b[\]PX^_][^\x1b\x07\n]*(?:\x1b(?![\\\]PX^_])[^\x1b\x07\n]*)*(?:\x1b\\|\x07)"
     r"|\x1b[ -/]*[0-~]?"  # the rest
 )
-_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+# Signs without a width, and those that turn the direction of what follows: they hide what a line is.
+_CONTROLS = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]"
+)
 
 
 def printable(text: str) -> str:

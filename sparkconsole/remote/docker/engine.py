@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import quote
@@ -24,6 +24,8 @@ from sparkconsole.remote.shell import Endpoint, Shell
 TIMEOUT_S = 20.0
 _USAGE = "system/df?type=image&type=build-cache&verbose=1"
 """Each engine minds the words that it knows."""
+MOST_LISTED = 2000
+"""Containers, or images, of one engine: each is asked for by itself."""
 USAGE_TIMEOUT_S = 60.0
 """It is counted up when it is asked for."""
 _FREE = """df -PB1 -- "$1" | awk 'NR > 1 {print $4}'"""
@@ -38,15 +40,15 @@ id -un
 async def containers(shell: Shell) -> tuple[Container, ...]:
     """The node's containers, those that do not run too."""
     async with _docker(shell) as docker:
-        found = [await _shown(c) for c in await docker.containers.list(all=True)]
+        found = [await _shown(c) for c in _few(await docker.containers.list(all=True))]
     return then_on(shell).containers(container_from(data) for data in found if data)
 
 
 async def outline(shell: Shell) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Words that change when a container or a tagged image does: two questions, however many there are."""
     async with _docker(shell) as docker:
-        containers = [c._container for c in await docker.containers.list(all=True)]
-        images = await docker.images.list()
+        containers = [c._container for c in _few(await docker.containers.list(all=True))]
+        images = _few(await docker.images.list())
     # A container that was started again is the same one; only its age says so.
     states = (
         f"{c.get('Id')} {c.get('Names')} {c.get('State')} {'second' in str(c.get('Status'))}"
@@ -110,7 +112,7 @@ async def images(shell: Shell) -> tuple[ImageIdentity, ...]:
     """Every tagged image, once per tag."""
     async with _docker(shell) as docker:
         tags = [t for i in await docker.images.list() for t in i.get("RepoTags") or ()]
-        found = [(t, await _or_none(docker.images.inspect(t))) for t in tags if t != "<none>:<none>"]
+        found = [(t, await _or_none(docker.images.inspect(t))) for t in _few(tags) if t != "<none>:<none>"]
     there = (image_from(data, tag) for tag, data in found if data is not None)
     return tuple(i for i in then_on(shell).images(there) if i.tag)
 
@@ -119,7 +121,7 @@ async def every_image(shell: Shell) -> tuple[ImageIdentity, ...]:
     """Every image, once per tag; one without a tag under its digest, one without any name under none."""
     async with _docker(shell) as docker:
         named = [(name, str(i["Id"])) for i in await docker.images.list() for name in names_from(i)]
-        found = [(name, await _or_none(docker.images.inspect(name or i))) for name, i in named]
+        found = [(name, await _or_none(docker.images.inspect(name or i))) for name, i in _few(named)]
     return then_on(shell).images(image_from(data, name) for name, data in found if data is not None)
 
 
@@ -130,6 +132,13 @@ async def disk_usage(shell: Shell) -> DiskUsage:
         root = str((await docker.system.info()).get("DockerRootDir") or "")
     free = await shell.run(("sh", "-c", _FREE, "docker-free", root or "/var/lib/docker"), timeout=20)
     return then_on(shell).usage(usage_from(used, free.text.strip()))
+
+
+def _few(listed: Sequence[Any]) -> Sequence[Any]:
+    """As it is; TooMuch where nobody has so many."""
+    if len(listed) > MOST_LISTED:
+        raise TooMuch(f"docker says too much: it lists {len(listed)}", hint="look there: docker system df")
+    return listed
 
 
 async def _shown(found: Any) -> dict[str, Any] | None:
@@ -158,6 +167,7 @@ async def _docker(shell: Shell, timeout: float | None = TIMEOUT_S) -> AsyncItera
     )
     try:
         async with aiodocker.Docker(url=_url(endpoint), session=session) as docker:
+            docker._timeout = session.timeout  # since 0.25 it asks with its own, which has no end
             yield docker
     except TooMuch as error:
         error.node = shell.node
@@ -172,7 +182,7 @@ async def _docker(shell: Shell, timeout: float | None = TIMEOUT_S) -> AsyncItera
         raise SparkError(f"docker says: {error.message}", node=shell.node) from error
     except (aiohttp.ClientError, OSError) as error:
         raise await why_not(shell) from error
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         # aiodocker takes what it is told for what it asked for.
         at = await docker_host(shell)
         look = f"--unix-socket {at.socket} http://docker" if at.socket else f"http://{at.url[6:]}"

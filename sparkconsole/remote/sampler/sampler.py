@@ -6,7 +6,6 @@ It lives exactly as long as the connection. What is not understood is handed on 
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import AsyncGenerator, Callable
 
 from sparkconsole.errors import CommandFailed, SparkError, TooMuch, Unreachable
@@ -14,31 +13,18 @@ from sparkconsole.model.telemetry import Sample
 from sparkconsole.parse.machine.telemetry import parse_sample
 from sparkconsole.remote.lines import lines_of
 from sparkconsole.remote.node_program import boot_argv, boot_input
-from sparkconsole.remote.shell import Completed, Shell, end_pipe
+from sparkconsole.remote.shell import AnswerMeter, Completed, Shell, end_pipe
 
 _FILES = ("gpu_program.py", "kernel_program.py", "program.py")
 _END_S = 2.0
 """How long a program whose input ended may take to end."""
 
 
-MOST_LINES, MOST_BYTES = 600, 16 << 20
-"""What a sampler may say at once, as after a minute in which nothing came through."""
-LINES_S, BYTES_S = 20, 256 << 10
-"""What it may say a second: ten times what one with many devices does."""
+MOST_LINES, REFILLED_S = 600, 30.0
+"""Lines that a sampler may say at once, as after minutes in which nothing came through; and again in so
 
-
-class SampleMeter:
-    """What a sampler may still say: a line a second is more than enough, and a flood costs everybody."""
-
-    def __init__(self, now_s: float) -> None:
-        self._lines, self._bytes, self._then_s = float(MOST_LINES), float(MOST_BYTES), now_s
-
-    def fits(self, line: str, now_s: float) -> bool:
-        """Counts a line; False when it is too much."""
-        passed, self._then_s = now_s - self._then_s, now_s
-        self._lines = min(MOST_LINES, self._lines + passed * LINES_S) - 1
-        self._bytes = min(MOST_BYTES, self._bytes + passed * BYTES_S) - len(line)
-        return self._lines >= 0 and self._bytes >= 0
+many seconds: twenty times what one with many devices does.
+"""
 
 
 class NoSampler(SparkError):
@@ -69,11 +55,10 @@ async def samples(
         with contextlib.suppress(CommandFailed):
             # What does not read its program has ended: its end says why.
             await pipe.write(program())
-        meter = SampleMeter(time.monotonic())
+        meter = AnswerMeter(MOST_LINES, REFILLED_S)
         async for line in lines_of(pipe):
-            if not meter.fits(line, time.monotonic()):
-                hint = "its readings are asked for again; look at what its python3 is"
-                raise TooMuch("its sampler says too much and was ended", hint=hint, node=shell.node)
+            if not meter.fits(f"{line}\n".encode()):
+                raise TooMuch("")
             sample = parse_sample(line)
             if sample is None:
                 garbage(line)
@@ -81,6 +66,9 @@ async def samples(
             sampled = True
             yield sample
         raise _ended(await pipe.wait(), words, sampled=sampled)
+    except TooMuch as error:
+        text = "its sampler says too much and was ended"
+        raise TooMuch(text, hint="what is its python3?", node=shell.node) from error
     finally:
         await end_pipe(pipe, _END_S)
 

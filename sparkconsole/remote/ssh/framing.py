@@ -105,7 +105,7 @@ def never_ran(node: str, status: int | None, text: str) -> Unreachable:
 def endless_greeting(node: str) -> Unreachable:
     """The login shell prints and prints."""
     return Unreachable(
-        f"its login shell printed more than {MOST_GREETING_BYTES >> 20} MiB and came to no command",
+        f"its login shell says too much: more than {MOST_GREETING_BYTES >> 20} MiB before any command",
         hint="look there at the shell's startup files: ~/.bashrc, ~/.zshenv, config.fish, ~/.cshrc",
         node=node,
     )

@@ -280,6 +280,8 @@ def _ended_early(target: LoginTarget, error: Exception, proxy: ProxyCommand | No
             f"{server} was offered more keys than it lets anybody try: {words}",
             "name the right one: IdentityFile and `IdentitiesOnly yes` in ~/.ssh/config",
         )
+    if words.startswith(("Banner line too long", "Too many banner lines")):
+        return (f"{server} says too much before login: {words}", "is it an SSH server?")
     if "banner" in words:
         return (
             f"{server} sends a login banner that is not UTF-8, which cannot be read here: {words}",

@@ -19,7 +19,8 @@ from sparkconsole.remote.ssh.framing import (
     never_ran,
 )
 
-KEPT_STDERR_BYTES = 65536
+KEPT_STDERR_BYTES, REFILLED_S = 65536, 60.0
+"""Of a pipe's errors: what is kept, and in how many seconds there may be as many as in an answer."""
 END_TIMEOUT_S = 5.0
 
 
@@ -60,7 +61,7 @@ class SshPipe:
         self._pid: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._out, self._err = Frame(mark, OUTPUT, self._pid), Frame(mark, ERRORS, self._pid)
         self._rest, self._stderr = b"", bytearray()
-        self._meter = AnswerMeter() if whole else None
+        self._whole, self._meter = whole, AnswerMeter() if whole else AnswerMeter(None, REFILLED_S)
         self._flooded = False
         self._errors = asyncio.create_task(self._keep_errors())
 
@@ -90,6 +91,9 @@ class SshPipe:
     async def wait(self) -> Completed:
         """The end of the command; Unreachable when the connection was lost before it."""
         await self._began()
+        if self._flooded:
+            await self._end(END_TIMEOUT_S)
+            raise too_much(self._argv, self._node)
         return await self._completed()
 
     async def answer(self, given: bytes) -> Completed:
@@ -102,9 +106,6 @@ class SshPipe:
             if not self._fits(chunk):
                 break
             whole += chunk
-        if self._flooded:
-            await self._end(END_TIMEOUT_S)
-            raise too_much(self._argv, self._node)
         done = await self.wait()
         return Completed(done.node, done.argv, done.status, bytes(whole), done.stderr)
 
@@ -151,12 +152,12 @@ class SshPipe:
         """Sets aside what the login shell says before it comes to the command."""
         while not self.ran:
             chunk = await self._chunk(65536)
-            if not chunk:
-                raise await self._never_ran()
             self._rest = self._out.feed(chunk)
-            if self._out.foreign > MOST_GREETING_BYTES:
+            if max(self._out.foreign, self._err.foreign) > MOST_GREETING_BYTES:
                 self.close()
                 raise endless_greeting(self._node)
+            if not chunk:
+                raise await self._never_ran()
 
     async def _never_ran(self) -> Unreachable:
         done = await self._completed()
@@ -171,9 +172,8 @@ class SshPipe:
         return Completed(self._node, self._argv, self._process.returncode, b"", bytes(self._stderr))
 
     def _fits(self, chunk: bytes) -> bool:
-        """Counts what is kept of a whole answer."""
-        if self._meter is not None and not self._meter.fits(chunk):
-            self._flooded = True
+        """Counts what is kept of a whole answer, or a pipe's errors."""
+        self._flooded = self._flooded or not self._meter.fits(chunk)
         return not self._flooded
 
     async def _keep_errors(self) -> None:
@@ -181,8 +181,8 @@ class SshPipe:
         with contextlib.suppress(OSError, asyncssh.Error):
             while chunk := await self._process.stderr.read(65536):
                 own = self._err.feed(chunk)
-                if not self._fits(own):
+                if not self._fits(own) or self._err.foreign > MOST_GREETING_BYTES:
                     self._process.stdout.feed_eof()
                 self._stderr += own
-                if self._meter is None:
+                if not self._whole:
                     del self._stderr[:-KEPT_STDERR_BYTES]

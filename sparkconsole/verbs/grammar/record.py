@@ -8,7 +8,7 @@ from dataclasses import replace
 from itertools import islice
 from typing import Any
 
-from sparkconsole.errors import Cancelled, SparkError, Stopped, Unreachable, named
+from sparkconsole.errors import Cancelled, SparkError, Stopped, Unreachable, command_named
 from sparkconsole.fleet.waiting import waits_reported_to
 from sparkconsole.fleet.watch.own_actions import ended_by
 from sparkconsole.model.foresight.own_actions import ends_job, ends_run, own_action, touched
@@ -142,7 +142,7 @@ def _report_unended(session: Session, report: Report) -> bool:
     """Names what was cancelled and could not be ended, if anything."""
     unended = session.fleet.unended()
     for node, argv, most_s in unended:
-        words = named(redact_words(argv))
+        words = command_named(redact_words(argv))
         why = f"its end was not seen; the node gives it {minutes_or_seconds(most_s)} in all"
         report(Remark(f"`{words}` may still run: {why}", node, "warning"))
     return bool(unended)

@@ -323,3 +323,29 @@ async def test_a_container_is_taken_up_within_one_moment_and_a_new_one_at_its_be
     assert await read() == ["z", "w"]
     state.update(id="b", lines=[("T0", "new")])
     assert await read() == ["new"]
+
+
+async def test_a_log_without_end_is_printed_as_far_as_it_was_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An engine that does not mind how many lines were asked for; the other node's log is whole."""
+    monkeypatch.setattr(merging, "MOST_READ", 5000)
+    flood = Told("one", [[("", "x" * 100) for _ in range(1000)]])
+    well = Told("two", [[("2026-01-01T00:00:00Z", "well")]])
+    for tail, kept in ((None, 50), (5, 5)):
+        flood.said, well.said = flood.said * 2, well.said * 2
+        async with fleet() as both:
+            lines = await merging.LogMerge(both, (flood, well), tail=tail).printed()
+        assert sum(line.text == "x" * 100 for line in lines) == kept
+        assert sum(line.text == "well" for line in lines) == 1
+        assert [line.text for line in lines if line.error] == [
+            "serve: its log says too much; the rest was not read"
+        ]
+
+
+async def test_long_lines_are_held_back_by_their_length(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(merging, "HELD_CHARS", 1000)
+    source = Told("one", [[("", "x" * 300) for _ in range(40)]])
+    async with fleet() as one, asyncio.timeout(30):
+        merge = merging.LogMerge(one, (source,), lasting=False)
+        batches = [batch async for batch in merge.followed()]
+    assert max(sum(len(line.text) for line in batch) for batch in batches) <= 1000 + 300
+    assert sum(map(len, batches)) == 40

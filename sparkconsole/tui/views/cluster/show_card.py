@@ -233,8 +233,8 @@ def ray_row(state: NodeState, context: DrawContext, width: int) -> Text:
 def nccl_row(state: NodeState, context: DrawContext, width: int) -> Text:
     """`nccl NET/IB ×2  no warning`: its transport, and what is wrong with NCCL, nothing else."""
     wrong = [t for t in of.troubles(state, context) if "NCCL" in t]
-    slow = state.nccl.startswith("NET/Socket")
-    transport = styled(state.nccl or UNKNOWN, "$node-warn" if slow else "" if state.nccl else "$muted")
+    used, slow = state.via, state.via.startswith("NET/Socket")
+    transport = styled(used or UNKNOWN, "$node-warn" if slow else "" if used else "$muted")
     last = styled(f"! {wrong[0]}", "$node-warn") if wrong else Text("no warning", "$muted")
     both = joined((transport, last))
     return _labelled("nccl", both if both.cell_len <= width - LABEL or not wrong else last)

@@ -114,7 +114,7 @@ COLUMNS = (
     NodeColumn("RAY", 5, lambda s, c: of.ray_word(s), order=lambda s, c: s.in_ray is False),
     NodeColumn("IMAGE", 6, _image, need=2, order=of.image_word),
     NodeColumn("CONTAINER", 16, of.container_word, need=12),
-    NodeColumn("NCCL", 10, lambda s, c: styled(s.nccl or UNKNOWN), need=10, order=lambda s, c: s.nccl),
+    NodeColumn("NCCL", 10, lambda s, c: styled(s.via or UNKNOWN), need=10, order=lambda s, c: s.via),
     NodeColumn("HOLDS", 5, _held, need=3, order=lambda s, c: of.now(s).gpu_used, align="right"),
     NodeColumn("SEEN", 4, _seen, order=lambda s, c: of.age_s(s, c) or 0.0),
 )
