@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 from enum import StrEnum
 from typing import Any
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, field_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
 
 
 class JobKind(StrEnum):
@@ -113,6 +114,22 @@ class ConsoleProcess(BaseModel):
     """When the process started, as its system says it; empty where the system does not."""
 
 
+class NodeMark(BaseModel):
+    """What a console leaves on a node while it changes it: who, and what they do."""
+
+    model_config = ConfigDict(frozen=True, defer_build=True)
+
+    run: str = Field(pattern=r"^[0-9a-z-]{1,80}$")
+    """Its id in the journal of who wrote it."""
+    verb: str
+    who: str
+    """`anna@laptop`"""
+    since: AwareDatetime
+    node: str = ""
+    gone: bool = False
+    """The connection that wrote it is seen to be closed."""
+
+
 class Run(BaseModel):
     """One entry of the journal: words, plan, jobs, result. Secrets are `***` before they come here."""
 
@@ -131,6 +148,18 @@ class Run(BaseModel):
     """The action of ours that ends what it started (foresight.own_actions): before it does; empty: none."""
     console: ConsoleProcess = ConsoleProcess()
     """Who minds it; when that process is gone and the run has no end, how it stands is unknown."""
+
+    @property
+    def verb(self) -> str:
+        """`launch`, `node exec`: its first words, as far as they are no options."""
+        return " ".join(itertools.takewhile(lambda word: not word.startswith("-"), self.words[:2]))
+
+    @property
+    def nodes(self) -> tuple[str, ...]:
+        """Every node that it was to change, or on which a job of it is."""
+        names = [str(step.get("node", "")) for step in self.plan.get("steps", ())]
+        names += [str(name) for name in self.plan.get("marked", ())]
+        return tuple(dict.fromkeys(filter(None, (*names, *(job.node for job in self.jobs)))))
 
     @field_validator("plan")
     @classmethod

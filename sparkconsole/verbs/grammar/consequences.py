@@ -10,6 +10,7 @@ from itertools import islice
 
 from sparkconsole.errors import SparkError
 from sparkconsole.fleet.journal import this_console
+from sparkconsole.fleet.marks import nodes_changed, under_way
 from sparkconsole.fleet.serve.start import servers_on
 from sparkconsole.model.foresight.effect import (
     Anything,
@@ -57,7 +58,10 @@ async def with_consequences(session: Session, words: Sequence[str], action: Plan
         empty=empty,
         serving=serving,
     )
-    return replace(action, plan=replace(action.plan, consequences=consequences))
+    fleet = session.fleet
+    beside = await under_way(fleet, session.journal, nodes_changed(fleet, action.plan, action.effects))
+    plan = replace(action.plan, notes=(*beside, *action.plan.notes), consequences=consequences)
+    return replace(action, plan=plan)
 
 
 Launched = dict[str, LaunchSpec | None]

@@ -8,7 +8,8 @@ from dataclasses import replace
 from itertools import islice
 from typing import Any
 
-from sparkconsole.errors import Cancelled, SparkError, Stopped, Unreachable
+from sparkconsole.errors import Cancelled, Refused, SparkError, Stopped, Unreachable
+from sparkconsole.fleet.marks import begins_something, leave_marks, nodes_changed, remove_marks
 from sparkconsole.fleet.watch.own_actions import ended_by
 from sparkconsole.model.foresight.own_actions import ends_job, ends_run, own_action, touched
 from sparkconsole.model.work.answer import Answer
@@ -32,13 +33,25 @@ async def execute_action(
     """
     seen = action.plan.consequences
     touches = touched(action.effects, *((seen.empty, seen.serving) if seen else ()))
-    kept_plan = {**action.plan.as_data(), "touches": [list(each) for each in touches]}
+    nodes = nodes_changed(session.fleet, action.plan, action.effects)
+    kept_plan = {**action.plan.as_data(), "touches": [list(each) for each in touches], "marked": list(nodes)}
     session.run = session.journal.begin(action.words or words, session.cluster.name, kept_plan)
     _report_fault(session, report)
     _mark(session, session.run, touches)
+    try:
+        return await _carried_out(session, action, nodes, report)
+    finally:
+        if not session.journal.again(session.own_run()).state.open:
+            await remove_marks(session.fleet, session.own_run())
+
+
+async def _carried_out(
+    session: Session, action: PlannedAction, nodes: Sequence[str], report: Report
+) -> Answer:
     steps: dict[str, str] = {}
     begun: set[tuple[str, str]] = set()
     try:
+        await _leave_marks(session, action, nodes, report)
         answer = await action.execute(_keeping(session, report, steps, begun))
     except asyncio.CancelledError:
         # The person let go: detached jobs go on and are named, anything else is over.
@@ -63,6 +76,15 @@ async def execute_action(
     ends = {"state": state.value, "steps": _final_steps(action.plan, steps, state)}
     _end(session, report, state, answer.exit_code, outcome=dict(answer.data))
     return replace(answer, data={**ends, **answer.data})
+
+
+async def _leave_marks(session: Session, action: PlannedAction, nodes: Sequence[str], report: Report) -> None:
+    """Refused where a node takes no mark and something would begin there; what ends something goes on."""
+    for node, why in (await leave_marks(session.fleet, session.own_run(), nodes)).items():
+        if begins_something(action.plan, action.effects):
+            cause = f"takes no mark of who is at work there: {why}; nothing was started"
+            raise Refused(cause, hint="free some space in its /tmp, or let it be written to", node=node)
+        report(Remark(f"takes no mark of who is at work there ({why}); continuing", node, "warning"))
 
 
 def require_done(outcome: PlanOutcome) -> None:
