@@ -6,22 +6,23 @@ A run of this account whose console is gone is known by the journal, anybody els
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from itertools import islice
 
+from sparkconsole.errors import Refused
 from sparkconsole.fleet.fleet import Fleet, answered
 from sparkconsole.fleet.journal import Journal, this_console
 from sparkconsole.model.foresight import effect as effects
 from sparkconsole.model.text.printable import printable
 from sparkconsole.model.work.job import NodeMark, Run, RunState
+from sparkconsole.model.work.news import Remark, Report
 from sparkconsole.model.work.plan import Plan
 from sparkconsole.remote.node import marks as remote
 
 MOST_RUNS = 50
 """So far back the journal is looked through for runs without a console."""
 _BEGINS = (effects.ContainerStarted, effects.ImageNamed, effects.ModelThere, effects.ServerUp)
-_TAKES_BACK = {"launch": "stop", "serve": "serve stop"}
 
 
 def nodes_changed(fleet: Fleet, plan: Plan, expected: Sequence[effects.Effect]) -> tuple[str, ...]:
@@ -32,17 +33,23 @@ def nodes_changed(fleet: Fleet, plan: Plan, expected: Sequence[effects.Effect]) 
     return tuple(dict.fromkeys(name for name in names if fleet.knows(name)))
 
 
-def begins_something(plan: Plan, expected: Sequence[effects.Effect]) -> bool:
-    """It leaves more on a node than was there; what only ends or removes is never in need of a mark."""
-    return any(step.job for step in plan.steps) or any(isinstance(e, _BEGINS) for e in expected)
-
-
-async def leave_marks(fleet: Fleet, run: Run, nodes: Iterable[str]) -> dict[str, str]:
-    """A mark on each node; why, by node, for those that cannot take one. A lost node is passed over."""
+async def leave_marks(
+    fleet: Fleet, run: Run, plan: Plan, expected: Sequence[effects.Effect], report: Report
+) -> None:
+    """A mark on each node, but for those that are lost. Refused where one takes none and more would be there
+    than before; what only ends or removes goes on with a warning.
+    """
+    begins = any(step.job for step in plan.steps) or any(isinstance(e, _BEGINS) for e in expected)
     user = os.environ.get("USER") or os.environ.get("LOGNAME") or f"user {os.getuid()}"
-    mark = NodeMark(run=run.id, verb=run.verb[:60], who=f"{user}@{run.console.host}", since=run.started)
-    reasons = answered(await fleet.ask(lambda shell: remote.write_mark(shell, mark), nodes))
-    return {node: why for node, why in reasons.items() if why}
+    mark = NodeMark(run=run.id, verb=run.verb, who=f"{user}@{run.console.host}", since=run.started)
+    reasons = await fleet.ask(lambda shell: remote.write_mark(shell, mark), run.plan["marked"])
+    for node, why in answered(reasons).items():
+        text = f"takes no mark of who is at work there: {why}"
+        if why and begins:
+            hint = "free some space in its /tmp, or let it be written to"
+            raise Refused(f"{text}; nothing was started", hint=hint, node=node)
+        if why:
+            report(Remark(f"{text}; continuing", node, "warning"))
 
 
 async def remove_marks(fleet: Fleet, run: Run) -> None:
@@ -57,8 +64,14 @@ async def under_way(fleet: Fleet, journal: Journal, nodes: Sequence[str]) -> tup
         for mark in marks:
             found.setdefault(mark.run, []).append(mark)
     others = [_others(marks, fleet) for name, marks in found.items() if name not in journal.names()]
-    left = [r for r in islice(journal.newest(), MOST_RUNS) if r.state.open and set(r.nodes) & set(nodes)]
-    return (*others, *(_left(run, fleet) for run in left if run.console != this_console()))
+    left = [run for run in left_behind(journal) if set(run.nodes) & set(nodes)]
+    return (*others, *(_left(run, fleet) for run in left))
+
+
+def left_behind(journal: Journal) -> tuple[Run, ...]:
+    """Runs without an end that this console does not mind, newest first."""
+    runs = islice(journal.newest(), MOST_RUNS)
+    return tuple(run for run in runs if run.state.open and run.console != this_console())
 
 
 def _others(marks: Sequence[NodeMark], fleet: Fleet) -> str:
@@ -75,7 +88,7 @@ def _left(run: Run, fleet: Fleet) -> str:
     if run.state is RunState.RUNNING:
         whose = f"another console of yours ({run.console.host}, process {run.console.pid})"
         return f"{nodes}: {whose} has been running `{run.verb}` since {since}"
-    back = f"runs stop {run.id}" if run.jobs else _TAKES_BACK.get(run.verb, "")
+    back = f"runs stop {run.id}" if run.jobs else "stop" if run.verb == "launch" else ""
     ways = ("follow it" if run.jobs else "see what stands") + f": sparkconsole runs attach {run.id}"
     ways += f"; take it back: sparkconsole {back}" if back else ""
     return f"{nodes}: your `{run.verb}` of {since} has no console any more; {ways}; or leave it"

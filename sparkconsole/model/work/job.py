@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from enum import StrEnum
 from typing import Any
 
@@ -151,15 +150,16 @@ class Run(BaseModel):
 
     @property
     def verb(self) -> str:
-        """`launch`, `node exec`: its first words, as far as they are no options."""
-        return " ".join(itertools.takewhile(lambda word: not word.startswith("-"), self.words[:2]))
+        """`launch`, `node exec`, `serve M`: what was done, in at most two words."""
+        words = [word for word in self.words[:2] if not word.startswith("-")]
+        alone = not words or words[0] not in ("image", "bench", "node", "model", "serve", "runs")
+        return " ".join(words[:1] if alone else words)[:60]
 
     @property
     def nodes(self) -> tuple[str, ...]:
         """Every node that it was to change, or on which a job of it is."""
-        names = [str(step.get("node", "")) for step in self.plan.get("steps", ())]
-        names += [str(name) for name in self.plan.get("marked", ())]
-        return tuple(dict.fromkeys(filter(None, (*names, *(job.node for job in self.jobs)))))
+        names = [*(step.get("node") for step in self.plan.get("steps", ())), *self.plan.get("marked", ())]
+        return tuple(dict.fromkeys(str(n) for n in (*names, *(job.node for job in self.jobs)) if n))
 
     @field_validator("plan")
     @classmethod

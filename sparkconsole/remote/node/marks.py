@@ -25,16 +25,14 @@ TIMEOUT_S = 5.0
 MARK = r"""
 f=/tmp/sparkconsole-mark-$1 p=$PPID n=0
 while [ "$p" -gt 1 ] && [ $n -lt 8 ] && read -r c <"/proc/$p/comm"; do
-  case $c in sshd*|python*|sparkconsole*) break;; esac
-  p=$(sed 's/.*) [A-Za-z] \([0-9]*\) .*/\1/' "/proc/$p/stat") n=$((n+1))
-done
+  case $c in sshd*|python*|sparkconsole*) break;; esac; n=$((n+1))
+  p=$(sed 's/.*) [A-Za-z] \([0-9]*\) .*/\1/' "/proc/$p/stat"); done
 b=$(cut -d' ' -f22 "/proc/$p/stat" 2>/dev/null); rm -f "$f"; umask 022; set -C
 printf '%s %s %s\n' "$p" "${b:--}" "$2" | cat >"$f" || { rm -f "$f"; exit 22; }
 """
 LOOK = r"""
 for f in /tmp/sparkconsole-mark-*; do
-  [ -f "$f" ] && [ ! -L "$f" ] || continue
-  t=$(head -c 2000 "$f") p=${t%% *} t=${t#* } b=${t%% *} c=there
+  [ -f "$f" ] && [ ! -L "$f" ] || continue; t=$(head -c 2000 "$f") p=${t%% *} t=${t#* } b=${t%% *} c=there
   [ -r /proc/1/stat ] && [ "$p" -gt 1 ] && [ "$(cut -d' ' -f22 "/proc/$p/stat")" != "$b" ] && c=gone
   printf '%s %s\n' "$c" "${t#* }" | head -n 1
 done 2>/dev/null | head -n 64

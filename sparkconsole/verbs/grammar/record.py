@@ -8,8 +8,8 @@ from dataclasses import replace
 from itertools import islice
 from typing import Any
 
-from sparkconsole.errors import Cancelled, Refused, SparkError, Stopped, Unreachable
-from sparkconsole.fleet.marks import begins_something, leave_marks, nodes_changed, remove_marks
+from sparkconsole.errors import Cancelled, SparkError, Stopped, Unreachable
+from sparkconsole.fleet.marks import leave_marks, nodes_changed, remove_marks
 from sparkconsole.fleet.watch.own_actions import ended_by
 from sparkconsole.model.foresight.own_actions import ends_job, ends_run, own_action, touched
 from sparkconsole.model.work.answer import Answer
@@ -33,25 +33,15 @@ async def execute_action(
     """
     seen = action.plan.consequences
     touches = touched(action.effects, *((seen.empty, seen.serving) if seen else ()))
-    nodes = nodes_changed(session.fleet, action.plan, action.effects)
-    kept_plan = {**action.plan.as_data(), "touches": [list(each) for each in touches], "marked": list(nodes)}
+    nodes = list(nodes_changed(session.fleet, action.plan, action.effects))
+    kept_plan = {**action.plan.as_data(), "touches": [list(each) for each in touches], "marked": nodes}
     session.run = session.journal.begin(action.words or words, session.cluster.name, kept_plan)
     _report_fault(session, report)
     _mark(session, session.run, touches)
-    try:
-        return await _carried_out(session, action, nodes, report)
-    finally:
-        if not session.journal.again(session.own_run()).state.open:
-            await remove_marks(session.fleet, session.own_run())
-
-
-async def _carried_out(
-    session: Session, action: PlannedAction, nodes: Sequence[str], report: Report
-) -> Answer:
     steps: dict[str, str] = {}
     begun: set[tuple[str, str]] = set()
     try:
-        await _leave_marks(session, action, nodes, report)
+        await leave_marks(session.fleet, session.own_run(), action.plan, action.effects, report)
         answer = await action.execute(_keeping(session, report, steps, begun))
     except asyncio.CancelledError:
         # The person let go: detached jobs go on and are named, anything else is over.
@@ -59,32 +49,23 @@ async def _carried_out(
             attach = session.own_run().id
             report(Remark(f"left running: sparkconsole runs attach {attach}, or runs stop {attach}"))
         else:
-            _end(session, report, RunState.CANCELLED, Cancelled.exit_code)
+            await _end(session, report, RunState.CANCELLED, Cancelled.exit_code)
         raise
     except SparkError as error:
-        if stopped := _stopped(session, action, report):
+        if stopped := await _stopped(session, action, report):
             raise stopped from error
         # A run whose jobs could not be asked stays open: unknown is not failed.
         if isinstance(error, Unreachable) and _may_run(action.plan, session.own_run(), begun):
             report(Remark(f"its jobs may still be running: sparkconsole runs attach {session.own_run().id}"))
         else:
-            _end(session, report, RunState.FAILED, error.exit_code, error=dict(error.as_data()))
+            await _end(session, report, RunState.FAILED, error.exit_code, error=dict(error.as_data()))
         raise
-    if answer.exit_code and (stopped := _stopped(session, action, report, answer)):
+    if answer.exit_code and (stopped := await _stopped(session, action, report, answer)):
         raise stopped
     state = ended_as(answer.exit_code)
     ends = {"state": state.value, "steps": _final_steps(action.plan, steps, state)}
-    _end(session, report, state, answer.exit_code, outcome=dict(answer.data))
+    await _end(session, report, state, answer.exit_code, outcome=dict(answer.data))
     return replace(answer, data={**ends, **answer.data})
-
-
-async def _leave_marks(session: Session, action: PlannedAction, nodes: Sequence[str], report: Report) -> None:
-    """Refused where a node takes no mark and something would begin there; what ends something goes on."""
-    for node, why in (await leave_marks(session.fleet, session.own_run(), nodes)).items():
-        if begins_something(action.plan, action.effects):
-            cause = f"takes no mark of who is at work there: {why}; nothing was started"
-            raise Refused(cause, hint="free some space in its /tmp, or let it be written to", node=node)
-        report(Remark(f"takes no mark of who is at work there ({why}); continuing", node, "warning"))
 
 
 def require_done(outcome: PlanOutcome) -> None:
@@ -128,7 +109,7 @@ def _ends(run: Run, touches: Sequence[tuple[str, str]]) -> bool:
     return serves and any(ends_job(touches, j) for j in run.jobs if j.kind is JobKind.SERVE)
 
 
-def _stopped(
+async def _stopped(
     session: Session, action: PlannedAction, report: Report, answer: Answer | None = None
 ) -> Stopped | None:
     """It was ended on purpose by another action of ours: that is no failure. None: nobody of us ended it."""
@@ -138,12 +119,14 @@ def _stopped(
         return None
     why = Stopped(f"{action.plan.title}: stopped" + (f" ({by})" if by else ""))
     outcome = dict(answer.data) if answer else {}
-    _end(session, report, RunState.CANCELLED, why.exit_code, outcome=outcome, error=dict(why.as_data()))
+    await _end(session, report, RunState.CANCELLED, why.exit_code, outcome=outcome, error=dict(why.as_data()))
     return why
 
 
-def _end(session: Session, report: Report, state: RunState, code: int, **kept: dict[str, Any]) -> None:
+async def _end(session: Session, report: Report, state: RunState, code: int, **kept: dict[str, Any]) -> None:
     session.journal.end(session.own_run(), state, code, **kept)
+    if state is not RunState.UNKNOWN:
+        await remove_marks(session.fleet, session.own_run())
     _report_fault(session, report)
 
 

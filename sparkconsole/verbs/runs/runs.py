@@ -210,14 +210,8 @@ async def compare(session: Here, first: str, second: str, /) -> Answer:
     keys = ("what", "first", "second", "change")
     listed = [dict(zip(keys, difference, strict=True)) for difference in found]
     data = {"first": one.id, "second": other.id, "differences": listed}
-    columns = ("", *(f"{run.started:%m-%d %H:%M} {_kind(run)}" for run in (one, other)), "")
+    columns = ("", *(f"{run.started:%m-%d %H:%M} {run.verb[:30]}" for run in (one, other)), "")
     return Answer(data, (Sheet.of(columns, found),) if found else ("nothing differs but the time",))
-
-
-def _kind(run: Run) -> str:
-    words = [w for w in run.words[:2] if not w.startswith("-")]
-    several = run.words[0] in ("image", "bench", "node", "model", "serve") if words else False
-    return " ".join(words[: 2 if several else 1])[:30]
 
 
 async def _attached(session: Session, run: Run, report: Report) -> Answer:
