@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from datetime import datetime
 from itertools import islice
 
 from sparkconsole.errors import Refused
@@ -46,8 +45,7 @@ async def leave_marks(
     for node, why in answered(reasons).items():
         text = f"takes no mark of who is at work there: {why}"
         if why and begins:
-            hint = "free some space in its /tmp, or let it be written to"
-            raise Refused(f"{text}; nothing was started", hint=hint, node=node)
+            raise Refused(f"{text}; nothing was started", hint="make room in its /tmp", node=node)
         if why:
             report(Remark(f"{text}; continuing", node, "warning"))
 
@@ -63,9 +61,9 @@ async def under_way(fleet: Fleet, journal: Journal, nodes: Sequence[str]) -> tup
     for marks in answered(await fleet.ask(remote.look_for_marks, nodes)).values():
         for mark in marks:
             found.setdefault(mark.run, []).append(mark)
-    others = [_others(marks, fleet) for name, marks in found.items() if name not in journal.names()]
+    others = [_others(marks) for name, marks in found.items() if name not in journal.names()]
     left = [run for run in left_behind(journal) if set(run.nodes) & set(nodes)]
-    return (*others, *(_left(run, fleet) for run in left))
+    return (*others, *(_left(run) for run in left))
 
 
 def left_behind(journal: Journal) -> tuple[Run, ...]:
@@ -74,17 +72,17 @@ def left_behind(journal: Journal) -> tuple[Run, ...]:
     return tuple(run for run in runs if run.state.open and run.console != this_console())
 
 
-def _others(marks: Sequence[NodeMark], fleet: Fleet) -> str:
-    nodes, since = ", ".join(mark.node for mark in marks), _time(marks[0].since, fleet)
+def _others(marks: Sequence[NodeMark]) -> str:
+    nodes, since = ", ".join(mark.node for mark in marks), f"{marks[0].since.astimezone():%a %H:%M}"
     who, verb = printable(marks[0].who)[:80], printable(marks[0].verb)[:60]
     if all(mark.gone for mark in marks):
         return f"{nodes}: {who} began `{verb}` at {since} and has lost its connection; it may still run there"
     return f"{nodes}: {who} has been running `{verb}` since {since}"
 
 
-def _left(run: Run, fleet: Fleet) -> str:
+def _left(run: Run) -> str:
     """What stands without a console is for its person to decide about: go on, take back, or leave."""
-    nodes, since = ", ".join(run.nodes), _time(run.started, fleet)
+    nodes, since = ", ".join(run.nodes), f"{run.started.astimezone():%a %H:%M}"
     if run.state is RunState.RUNNING:
         whose = f"another console of yours ({run.console.host}, process {run.console.pid})"
         return f"{nodes}: {whose} has been running `{run.verb}` since {since}"
@@ -92,9 +90,3 @@ def _left(run: Run, fleet: Fleet) -> str:
     ways = ("follow it" if run.jobs else "see what stands") + f": sparkconsole runs attach {run.id}"
     ways += f"; take it back: sparkconsole {back}" if back else ""
     return f"{nodes}: your `{run.verb}` of {since} has no console any more; {ways}; or leave it"
-
-
-def _time(at: datetime, fleet: Fleet) -> str:
-    """`14:02`, with the day when that is another one."""
-    here, now = at.astimezone(), fleet.clock.now().astimezone()
-    return f"{here:%H:%M}" if here.date() == now.date() else f"{here:%m-%d %H:%M}"

@@ -148,9 +148,9 @@ async def test_who_else_is_at_work_stands_in_the_plan(
 ) -> None:
     began = pair.session.fleet.clock.now()
     mark = NodeMark(run="20261130-140200-launch-00ff", verb="launch", who="anna@laptop", since=began)
-    text = mark.model_dump_json(exclude={"node", "gone"})
-    look = {"spark-01": f"there {text}\n", "spark-02": f"there {text}\nnonsense\n"}
+    text = mark.model_dump_json(exclude={"node"})
+    look = {"spark-01": f"{text}\n", "spark-02": f"{text}\nnonsense\n"}
     monkeypatch.setitem(tools._SCRIPTS, "marks", lambda machine, _: (0, look[machine.name], ""))
-    told = f"spark-01, spark-02: anna@laptop has been running `launch` since {began.astimezone():%H:%M}"
+    told = f"spark-01, spark-02: anna@laptop has been running `launch` since {began.astimezone():%a %H:%M}"
     assert told in (await pair.planned("launch")).plan.notes
     assert told in lines(await pair.says("status"))

@@ -32,9 +32,9 @@ printf '%s %s %s\n' "$p" "${b:--}" "$2" | cat >"$f" || { rm -f "$f"; exit 22; }
 """
 LOOK = r"""
 for f in /tmp/sparkconsole-mark-*; do
-  [ -f "$f" ] && [ ! -L "$f" ] || continue; t=$(head -c 2000 "$f") p=${t%% *} t=${t#* } b=${t%% *} c=there
-  [ -r /proc/1/stat ] && [ "$p" -gt 1 ] && [ "$(cut -d' ' -f22 "/proc/$p/stat")" != "$b" ] && c=gone
-  printf '%s %s\n' "$c" "${t#* }" | head -n 1
+  [ -f "$f" ] && [ ! -L "$f" ] || continue; t=$(head -c 2000 "$f") p=${t%% *} t=${t#* } b=${t%% *} c=false
+  [ -r /proc/1/stat ] && [ "$p" -gt 1 ] && [ "$(cut -d' ' -f22 "/proc/$p/stat")" != "$b" ] && c=true
+  printf '{"gone":%s,%s\n' "$c" "${t#*\{}" | head -n 1
 done 2>/dev/null | head -n 64
 """
 # Jobs have a folder and are looked for there. `timeout` is what we put before a command.
@@ -73,16 +73,14 @@ async def look_for_marks(shell: Shell) -> tuple[NodeMark, ...]:
     """Everybody's, as far as they can be read."""
     found: list[NodeMark] = []
     for line in (await now_on(shell).run(script(LOOK, "marks"), timeout=TIMEOUT_S)).text.splitlines():
-        seen, _, text = line.partition(" ")
         with suppress(ValueError):
-            mark = NodeMark.model_validate_json(text)
-            found.append(mark.model_copy(update={"node": shell.node, "gone": seen == "gone"}))
+            found.append(NodeMark.model_validate_json(line).model_copy(update={"node": shell.node}))
     return tuple(found)
 
 
 async def commands_of(shell: Shell, console: ConsoleProcess) -> tuple[tuple[str, str], ...]:
     """What that console ran there and still runs, jobs aside: process number and command, one each."""
-    setting = f"{WHOSE}={_whose(console)}"
-    done = await now_on(shell).run(script(COMMANDS, "commands", setting), timeout=TIMEOUT_S)
+    argv = script(COMMANDS, "commands", f"{WHOSE}={_whose(console)}")
+    done = await now_on(shell).run(argv, timeout=TIMEOUT_S)
     lines = (printable(line).strip().partition(" ") for line in done.text.splitlines())
     return tuple((pid, words) for pid, _, words in lines if pid.isdecimal() and words)

@@ -58,10 +58,9 @@ async def with_consequences(session: Session, words: Sequence[str], action: Plan
         empty=empty,
         serving=serving,
     )
-    fleet = session.fleet
-    beside = await under_way(fleet, session.journal, nodes_changed(fleet, action.plan, action.effects))
-    plan = replace(action.plan, notes=(*beside, *action.plan.notes), consequences=consequences)
-    return replace(action, plan=plan)
+    changed = nodes_changed(session.fleet, action.plan, action.effects)
+    notes = (*await under_way(session.fleet, session.journal, changed), *action.plan.notes)
+    return replace(action, plan=replace(action.plan, notes=notes, consequences=consequences))
 
 
 Launched = dict[str, LaunchSpec | None]
