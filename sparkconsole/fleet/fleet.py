@@ -57,10 +57,6 @@ class Fleet:
         """Every node's name, head first."""
         return tuple(name for name in self._keepers if name not in self._guests)
 
-    def knows(self, node: str) -> bool:
-        """It is a node of the cluster, or a guest."""
-        return node in self._keepers
-
     def include(self, guest: Node) -> None:
         """Lets a machine outside the cluster be talked to (an image's receiver); it is never in `names`."""
         if guest.name not in self._keepers:

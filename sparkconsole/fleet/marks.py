@@ -24,24 +24,25 @@ MOST_RUNS = 50
 _BEGINS = (effects.ContainerStarted, effects.ImageNamed, effects.ModelThere, effects.ServerUp)
 
 
-def nodes_changed(fleet: Fleet, plan: Plan, expected: Sequence[effects.Effect]) -> tuple[str, ...]:
+def nodes_changed(plan: Plan, expected: Sequence[effects.Effect]) -> tuple[str, ...]:
     """Those that a deed changes: none where it is about files of this computer."""
     if any(isinstance(e, (effects.ClusterChanged, effects.KeysTrusted)) for e in expected):
         return ()
-    names = (*plan.nodes(), *(e.node for e in expected if isinstance(e, effects.OnNode)))
-    return tuple(dict.fromkeys(name for name in names if fleet.knows(name)))
+    return tuple(dict.fromkeys((*plan.nodes(), *(e.node for e in expected if isinstance(e, effects.OnNode)))))
 
 
 async def leave_marks(
-    fleet: Fleet, run: Run, plan: Plan, expected: Sequence[effects.Effect], report: Report
+    fleet: Fleet, journal: Journal, run: Run, plan: Plan, expected: Sequence[effects.Effect], report: Report
 ) -> None:
-    """A mark on each node, but for those that are lost. Refused where one takes none and more would be there
-    than before; what only ends or removes goes on with a warning.
+    """A mark on each node, but for those that are lost; marks go of runs that ended while a node was lost.
+
+    Refused where one takes none and more would be there than before; what only ends something goes on.
     """
     begins = any(step.job for step in plan.steps) or any(isinstance(e, _BEGINS) for e in expected)
     user = os.environ.get("USER") or os.environ.get("LOGNAME") or f"user {os.getuid()}"
     mark = NodeMark(run=run.id, verb=run.verb, who=f"{user}@{run.console.host}", since=run.started)
-    reasons = await fleet.ask(lambda shell: remote.write_mark(shell, mark), run.plan["marked"])
+    over = [r.id for r in islice(journal.newest(), MOST_RUNS) if not r.state.open]
+    reasons = await fleet.ask(lambda shell: remote.write_mark(shell, mark, over), run.plan["marked"])
     for node, why in answered(reasons).items():
         text = f"takes no mark of who is at work there: {why}"
         if why and begins:
@@ -52,16 +53,14 @@ async def leave_marks(
 
 async def remove_marks(fleet: Fleet, run: Run) -> None:
     """Takes a run's marks away, as far as its nodes can be reached just now."""
-    await fleet.ask(lambda shell: remote.remove_mark(shell, run.id), filter(fleet.knows, run.nodes))
+    await fleet.ask(lambda shell: remote.remove_mark(shell, run.id), run.nodes)
 
 
 async def under_way(fleet: Fleet, journal: Journal, nodes: Sequence[str]) -> tuple[str, ...]:
     """A sentence for each run on these nodes that is not of this console and not known to have ended."""
-    found: dict[str, list[NodeMark]] = {}
-    for marks in answered(await fleet.ask(remote.look_for_marks, nodes)).values():
-        for mark in marks:
-            found.setdefault(mark.run, []).append(mark)
-    others = [_others(marks) for name, marks in found.items() if name not in journal.names()]
+    answers = answered(await fleet.ask(remote.look_for_marks, nodes)).values()
+    seen = [mark for marks in answers for mark in marks if mark.run not in journal.names()]
+    others = [_others([mark for mark in seen if mark.run == run]) for run in {mark.run: 0 for mark in seen}]
     left = [run for run in left_behind(journal) if set(run.nodes) & set(nodes)]
     return (*others, *(_left(run) for run in left))
 

@@ -84,7 +84,7 @@ def test_a_launch_whose_console_is_killed(bed: Testbed, operator: Operator, smal
 def test_a_build_whose_console_is_killed(
     bed: Testbed, operator: Operator, small: str, tmp_path: Path
 ) -> None:
-    (tmp_path / "Dockerfile").write_text(f"FROM {small}\nRUN sleep 8\n")
+    (tmp_path / "Dockerfile").write_text(f"FROM {small}\nRUN sleep 20\n")
     words = (
         "image",
         "build",
@@ -96,9 +96,10 @@ def test_a_build_whose_console_is_killed(
         "--least-free",
         "1",
     )
+    bert = introduced(bed, tmp_path / "bert")
     console = operator.start("--yes", *words)
-    until(lambda: marked(bed, 1) and bed.processes(1, "sleep 8"), "the build", 60)
-    seen = introduced(bed, tmp_path / "bert").run("--dry-run", "node", "exec", "--", "true").stdout
+    until(lambda: marked(bed, 1) and bed.processes(1, "^sleep 20"), "the build", 60)
+    seen = bert.run("--dry-run", "node", "exec", "--", "true").stdout
     assert "has been running `image build` since" in seen
     console.send_signal(signal.SIGKILL)
     console.wait()

@@ -54,6 +54,15 @@ async def test_the_mark_of_a_console_that_was_killed_is_told_from_one_at_work(ma
     assert [m.gone for m in await seen(mark)] == [True]
 
 
+async def test_marks_of_runs_that_are_over_go_with_the_next_one(mark: NodeMark) -> None:
+    old = mark.model_copy(update={"run": f"old-{mark.run}"})
+    shell = LocalShell("spark1")
+    await marks.write_mark(shell, old)
+    assert await marks.write_mark(shell, mark, [old.run]) == ""
+    assert not path(old).exists()
+    assert path(mark).exists()
+
+
 async def test_nothing_is_written_through_a_link(mark: NodeMark, tmp_path: Path) -> None:
     kept = tmp_path / "kept"
     kept.write_text("mine")

@@ -65,9 +65,9 @@ async def agreed(person: Person, first: Plan, *later: Plan | SparkError | Answer
         return action(now) if isinstance(now, Plan) else now
 
     session = SimpleNamespace(
-        fleet=SimpleNamespace(clock=person, knows=lambda _: False, ask=no_machines),
+        fleet=SimpleNamespace(clock=person, ask=no_machines),
         options=SimpleNamespace(read_only=False),
-        journal=SimpleNamespace(newest=lambda: iter(())),
+        journal=SimpleNamespace(newest=lambda: iter(()), names=frozenset),
         cluster=SimpleNamespace(name="lab", container="vllm_node", nodes=()),
         pretend=None,
     )

@@ -7,6 +7,7 @@ work. What a console runs on a node has `WHOSE` in its environment, so that it i
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import suppress
 
 from sparkconsole.model.text.printable import printable
@@ -27,8 +28,9 @@ f=/tmp/sparkconsole-mark-$1 p=$PPID n=0
 while [ "$p" -gt 1 ] && [ $n -lt 8 ] && read -r c <"/proc/$p/comm"; do
   case $c in sshd*|python*|sparkconsole*) break;; esac; n=$((n+1))
   p=$(sed 's/.*) [A-Za-z] \([0-9]*\) .*/\1/' "/proc/$p/stat"); done
-b=$(cut -d' ' -f22 "/proc/$p/stat" 2>/dev/null); rm -f "$f"; umask 022; set -C
-printf '%s %s %s\n' "$p" "${b:--}" "$2" | cat >"$f" || { rm -f "$f"; exit 22; }
+b=$(cut -d' ' -f22 "/proc/$p/stat" 2>/dev/null); t="$p ${b:--} $2"; shift 2; umask 022; set -C
+for r do rm -f "/tmp/sparkconsole-mark-$r"; done; rm -f "$f"
+printf '%s\n' "$t" | cat >"$f" || { rm -f "$f"; exit 22; }
 """
 LOOK = r"""
 for f in /tmp/sparkconsole-mark-*; do
@@ -56,10 +58,10 @@ def _whose(console: ConsoleProcess) -> str:
     return f"{console.host}/{console.pid}/{console.born}"
 
 
-async def write_mark(shell: Shell, mark: NodeMark) -> str:
-    """Writes it; why the node cannot take it, empty when it did."""
+async def write_mark(shell: Shell, mark: NodeMark, over: Iterable[str] = ()) -> str:
+    """Writes it, and removes those of the runs `over`; why the node cannot take it, empty when it did."""
     text = mark.model_dump_json(exclude={"node", "gone"})
-    done = await shell.run(script(MARK, "mark-put", mark.run, text), timeout=TIMEOUT_S)
+    done = await shell.run(script(MARK, "mark-put", mark.run, text, *over), timeout=TIMEOUT_S)
     reason = done.error_text.strip().rpartition(":")[2].strip() or "it cannot be written"
     return reason if done.status == NO_MARK else ""
 

@@ -58,7 +58,7 @@ async def with_consequences(session: Session, words: Sequence[str], action: Plan
         empty=empty,
         serving=serving,
     )
-    changed = nodes_changed(session.fleet, action.plan, action.effects)
+    changed = nodes_changed(action.plan, action.effects)
     notes = (*await under_way(session.fleet, session.journal, changed), *action.plan.notes)
     return replace(action, plan=replace(action.plan, notes=notes, consequences=consequences))
 

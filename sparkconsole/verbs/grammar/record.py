@@ -33,7 +33,7 @@ async def execute_action(
     """
     seen = action.plan.consequences
     touches = touched(action.effects, *((seen.empty, seen.serving) if seen else ()))
-    nodes = list(nodes_changed(session.fleet, action.plan, action.effects))
+    nodes = list(nodes_changed(action.plan, action.effects))
     kept_plan = {**action.plan.as_data(), "touches": [list(each) for each in touches], "marked": nodes}
     session.run = session.journal.begin(action.words or words, session.cluster.name, kept_plan)
     _report_fault(session, report)
@@ -41,7 +41,7 @@ async def execute_action(
     steps: dict[str, str] = {}
     begun: set[tuple[str, str]] = set()
     try:
-        await leave_marks(session.fleet, session.own_run(), action.plan, action.effects, report)
+        await leave_marks(session.fleet, session.journal, session.run, action.plan, action.effects, report)
         answer = await action.execute(_keeping(session, report, steps, begun))
     except asyncio.CancelledError:
         # The person let go: detached jobs go on and are named, anything else is over.
