@@ -46,7 +46,7 @@ async def leave_marks(
     for node, why in answered(reasons).items():
         text = f"takes no mark of who is at work there: {why}"
         if why and begins:
-            raise Refused(f"{text}; nothing was started", hint="make room in its /tmp", node=node)
+            raise Refused(f"{text}; nothing was started", hint="its /tmp must take a file", node=node)
         if why:
             report(Remark(f"{text}; continuing", node, "warning"))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,28 @@ async def test_a_killed_launch_of_which_nothing_stands(pair: Operated) -> None:
     assert all(any(line.startswith(f"{node}: not done: start") for line in said) for node in NODES)
     assert said[-1] == f"to do it again: sparkconsole runs again {run.id}"
     assert pair.session.journal.find(run.id).state is RunState.FAILED
+
+
+async def test_a_killed_stop_is_over_where_nothing_runs_any_more(pair: Operated) -> None:
+    await pair.says("launch")
+    run = await killed(pair, "stop")
+    said = lines(await pair.says(f"runs attach {run.id}"))
+    assert any(line.startswith("spark-01: not done: ") for line in said)
+    assert pair.session.journal.find(run.id).state is RunState.FAILED
+    run = await killed(pair, "stop")
+    await pair.says("stop")
+    assert "all that it was for stands" in lines(await pair.says(f"runs attach {run.id}"))
+    assert pair.session.journal.find(run.id).state is RunState.DONE
+
+
+async def test_a_read_only_session_looks_too_and_writes_nothing(
+    pair: Operated, scripts: dict[str, list[str]]
+) -> None:
+    run = await killed(pair, "launch")
+    pair.session.options = replace(pair.session.options, read_only=True)
+    said = lines(await pair.says(f"runs attach {run.id}"))
+    assert any(line.startswith("spark-01: not done: start") for line in said)
+    assert scripts == {"mark-put": [], "mark-remove": []}
 
 
 async def test_a_node_that_cannot_be_asked_leaves_the_run_open(pair: Operated) -> None:

@@ -125,7 +125,7 @@ async def _stopped(
 
 async def _end(session: Session, report: Report, state: RunState, code: int, **kept: dict[str, Any]) -> None:
     session.journal.end(session.own_run(), state, code, **kept)
-    if state is not RunState.UNKNOWN:
+    if state is not RunState.UNKNOWN and not session.options.read_only:
         await remove_marks(session.fleet, session.own_run())
     _report_fault(session, report)
 

@@ -246,7 +246,8 @@ async def _what_stands(session: Session, run: Run, _: Report) -> Answer:
     errors, lines = list(failed(seen).values()), [f"the console of `{run.verb}` ended before it did"]
     try:
         require_repeatable(session, run)
-        left = await begin(session, understand(run.words))
+        planning = replace(session, options=replace(session.options, read_only=False))  # it only plans
+        left = await begin(planning, understand(run.words))
     except SparkError as error:
         left = None
         errors.append(error)
