@@ -105,6 +105,8 @@ class PretendNode:
             return 0, "\n".join(p for p in args if int(p) in alive), ""
         if name in self.extra:
             return self.extra[name]
+        if name in ("marks", "mark-put", "mark-remove"):
+            return 0, "", ""
         raise AssertionError(f"{self.name} does not know the script {name}")
 
     def _inside(self, name: str, args: tuple[str, ...]) -> Answer:

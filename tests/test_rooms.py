@@ -35,7 +35,7 @@ DOORS: dict[str, str] = {
     "parse.transfer": "ends",
     "remote.checkpoint": "files hf_cache",
     "remote.image": "contents",
-    "remote.node": "facts site",
+    "remote.node": "facts marks site",
     "remote.serve": "processes vllm",
     "tui.views.images": "show",
     "verbs.diagnose": "check preflight",

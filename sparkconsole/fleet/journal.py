@@ -116,7 +116,7 @@ class Journal:
             "outcome": redact_data(dict(outcome or {}), self._known),
             "error": redact_data(dict(error or {}), self._known),
         }
-        if state is RunState.UNKNOWN:
+        if state is RunState.UNKNOWN and alive(stored.console):
             ended["console"] = ConsoleProcess()
         return self._current(self._write(stored.model_copy(update=ended)))
 

@@ -8,9 +8,11 @@ from collections.abc import Awaitable, Callable, Iterator
 
 from sparkconsole.clock import Clock, cancelled
 from sparkconsole.errors import ChangedHostKey, SparkError, UnknownHostKey, Unreachable
+from sparkconsole.fleet.journal import this_console
 from sparkconsole.model.cluster import Node
 from sparkconsole.remote.checkpoint.hf_cache import keep_hub_at
 from sparkconsole.remote.docker.host import keep_docker_host_at
+from sparkconsole.remote.node.marks import keep_console_at
 from sparkconsole.remote.shell import Shell
 
 Connect = Callable[[Node], Awaitable[Shell]]
@@ -117,6 +119,7 @@ class Keeper:
                 self._shell = await self._connect(self.node)
                 keep_hub_at(self._shell, self.node.hf_cache)
                 keep_docker_host_at(self._shell, self.node.docker_host)
+                keep_console_at(self._shell, this_console())
             except Unreachable as error:
                 error.node = self.node.name
                 self._refusal = error

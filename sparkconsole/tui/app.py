@@ -162,6 +162,7 @@ class Console(Above):
         from sparkconsole.tui.work import Work
 
         self.work = Work(session, self)
+        self.run_worker(self.work.look_back(), exit_on_error=False)
         self.view.refresh_now()
 
     async def on_unmount(self) -> None:
@@ -343,9 +344,13 @@ class Console(Above):
         elif view.focused is not None:
             view.maximize(view.focused)
 
-    def action_task(self) -> None:
-        """`b`"""
-        if not self.view.is_idle("task") and self.work is not None:
+    async def action_task(self) -> None:
+        """`b`: what is under way here, else what no console minds, among the runs."""
+        if self.view.is_idle("task") or self.work is None:
+            return
+        if self.work.unattended and not self.work.running:
+            await self.action_view("runs")
+        else:
             self.show_task((self.work.running or self.work.tasks)[-1])
 
     def action_help(self) -> None:

@@ -81,12 +81,13 @@ def title_text(view: ShownView, width: int) -> Text:
 
 
 def _work(console: Host) -> str:
-    """One line of progress of the newest work under way; empty without any."""
-    running = console.work.running if console.work else ()
+    """One line of progress of the newest work under way, else of what no console minds."""
+    running, left = (console.work.running, console.work.unattended) if console.work else ((), ())
+    count = len(running or left)
+    more = f" +{count - 1}" if count > 1 else ""
     if not running:
-        return ""
+        return f"unattended: {left[0].verb}{more}" if left else ""
     task = running[-1]
-    more = f" +{len(running) - 1}" if len(running) > 1 else ""
     progress = f" {advance_word(task.latest)}" if task.latest else ""
     return f"▶ {task.words[0]}{progress}{more}"
 

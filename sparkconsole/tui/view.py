@@ -157,7 +157,7 @@ class View(Screen[None]):
             return "tab chooses a pane, then z gives it the whole screen"
         if key_id == "form.next" and len(self._panes) < 2:
             return "there is no other pane here"
-        if key_id == "task" and not (self.console.work and self.console.work.tasks):
+        if key_id == "task" and not ((kept := self.console.work) and (kept.tasks or kept.unattended)):
             return "no task was started in this console yet; 8 lists earlier runs"
         return ""
 

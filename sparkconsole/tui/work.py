@@ -20,10 +20,11 @@ from sparkconsole.config.globals import Origin
 from sparkconsole.errors import Cancelled, SparkError, Stopped, WrongUsage
 from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.fleet.logs.ring import LineRing
+from sparkconsole.fleet.marks import left_behind
 from sparkconsole.model.cluster import Cluster
 from sparkconsole.model.logs.line import LogLine, log_line
 from sparkconsole.model.work.answer import Answer, Row
-from sparkconsole.model.work.job import Run
+from sparkconsole.model.work.job import Run, RunState
 from sparkconsole.model.work.news import Advance, News, Output, Remark, Report, StepBegan, StepEnded
 from sparkconsole.model.work.plan import Plan
 from sparkconsole.verbs.grammar.dispatch import understand
@@ -176,6 +177,8 @@ class Work:
     def __init__(self, session: Session, face: Face) -> None:
         self.session, self._face = session, face
         self.tasks: list[Task] = []
+        self.unattended: tuple[Run, ...] = ()
+        """Runs whose console is gone, newest first."""
         self._fleets: list[Fleet] = []
 
     async def say(self, words: Sequence[str], *, shown: bool = False, asking: bool = False) -> Task | None:
@@ -215,6 +218,11 @@ class Work:
     def running(self) -> tuple[Task, ...]:
         """What has not ended, oldest first."""
         return tuple(t for t in self.tasks if t.running)
+
+    async def look_back(self) -> None:
+        """Finds what is unattended; the disk may be slow."""
+        left = await asyncio.to_thread(left_behind, self.session.journal)
+        self.unattended = tuple(run for run in left if run.state is RunState.UNKNOWN)
 
     def cancel(self, task: Task) -> None:
         """Lets go of a piece of work; a detached job of it goes on (`runs stop` ends that)."""
@@ -271,6 +279,7 @@ class Work:
                 # `node add` and the like make another cluster: from now on everybody works with that one.
                 if task.session is not None and task.session.cluster is not task.cluster:
                     await take_over(self.session, task.session)
+                await self.look_back()
                 await self._face.ended(task)
 
 

@@ -28,6 +28,10 @@ async def nothing(report: object) -> Answer:
     raise AssertionError("no deed is carried out here")
 
 
+async def no_machines(*_: object) -> dict[str, object]:
+    return {}
+
+
 def action(made: Plan) -> PlannedAction:
     return PlannedAction(made, nothing, ())
 
@@ -61,9 +65,9 @@ async def agreed(person: Person, first: Plan, *later: Plan | SparkError | Answer
         return action(now) if isinstance(now, Plan) else now
 
     session = SimpleNamespace(
-        fleet=SimpleNamespace(clock=person),
+        fleet=SimpleNamespace(clock=person, ask=no_machines),
         options=SimpleNamespace(read_only=False),
-        journal=SimpleNamespace(newest=lambda: iter(())),
+        journal=SimpleNamespace(newest=lambda: iter(()), names=frozenset),
         cluster=SimpleNamespace(name="lab", container="vllm_node", nodes=()),
         pretend=None,
     )

@@ -131,6 +131,7 @@ async def test_of_a_node_that_is_not_reached_nothing_is_said(
 
 EMPTY = (
     "jobs",
+    "under_way",
     "asked",
     "notes",
     "findings",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Any
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, field_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
 
 
 class JobKind(StrEnum):
@@ -113,6 +113,22 @@ class ConsoleProcess(BaseModel):
     """When the process started, as its system says it; empty where the system does not."""
 
 
+class NodeMark(BaseModel):
+    """What a console leaves on a node while it changes it: who, and what they do."""
+
+    model_config = ConfigDict(frozen=True, defer_build=True)
+
+    run: str = Field(pattern=r"^[0-9a-z-]{1,80}$")
+    """Its id in the journal of who wrote it."""
+    verb: str
+    who: str
+    """`anna@laptop`"""
+    since: AwareDatetime
+    node: str = ""
+    gone: bool = False
+    """The connection that wrote it is seen to be closed."""
+
+
 class Run(BaseModel):
     """One entry of the journal: words, plan, jobs, result. Secrets are `***` before they come here."""
 
@@ -131,6 +147,19 @@ class Run(BaseModel):
     """The action of ours that ends what it started (foresight.own_actions): before it does; empty: none."""
     console: ConsoleProcess = ConsoleProcess()
     """Who minds it; when that process is gone and the run has no end, how it stands is unknown."""
+
+    @property
+    def verb(self) -> str:
+        """`launch`, `node exec`, `serve M`: what was done, in at most two words."""
+        words = [word for word in self.words[:2] if not word.startswith("-")]
+        alone = not words or words[0] not in ("image", "bench", "node", "model", "serve", "runs")
+        return " ".join(words[:1] if alone else words)[:60]
+
+    @property
+    def nodes(self) -> tuple[str, ...]:
+        """Every node that it was to change, or on which a job of it is."""
+        names = [*(step.get("node") for step in self.plan.get("steps", ())), *self.plan.get("marked", ())]
+        return tuple(dict.fromkeys(str(n) for n in (*names, *(job.node for job in self.jobs)) if n))
 
     @field_validator("plan")
     @classmethod

@@ -43,8 +43,6 @@ class RunLine:
 
 def run_line(run: Run) -> RunLine:
     """The line of a run."""
-    steps = [s for s in run.plan.get("steps", ()) if isinstance(s, Mapping)]
-    nodes = dict.fromkeys(str(s["node"]) for s in steps if s.get("node"))
     node, cause = run.error.get("node"), str(run.error.get("cause") or run.outcome.get("error") or "")
     return RunLine(
         id=run.id,
@@ -55,9 +53,9 @@ def run_line(run: Run) -> RunLine:
         cluster=run.cluster,
         exit_code=run.exit_code,
         title=str(run.plan.get("title", ""))[:LONGEST],
-        nodes=tuple(nodes or dict.fromkeys(job.node for job in run.jobs)),
+        nodes=run.nodes,
         jobs=len(run.jobs),
-        steps=len(steps),
+        steps=len(run.plan.get("steps", ())),
         cause=(f"{node}: {cause}" if node and cause else cause)[:LONGEST],
         hint=str(run.error.get("hint") or "")[:LONGEST],
         gist=gist(run.outcome) if run.state is RunState.DONE else "",

@@ -10,6 +10,7 @@ from itertools import islice
 
 from sparkconsole.errors import SparkError
 from sparkconsole.fleet.journal import this_console
+from sparkconsole.fleet.marks import nodes_changed, under_way
 from sparkconsole.fleet.serve.start import servers_on
 from sparkconsole.model.foresight.effect import (
     Anything,
@@ -57,7 +58,9 @@ async def with_consequences(session: Session, words: Sequence[str], action: Plan
         empty=empty,
         serving=serving,
     )
-    return replace(action, plan=replace(action.plan, consequences=consequences))
+    changed = nodes_changed(action.plan, action.effects)
+    notes = (*await under_way(session.fleet, session.journal, changed), *action.plan.notes)
+    return replace(action, plan=replace(action.plan, notes=notes, consequences=consequences))
 
 
 Launched = dict[str, LaunchSpec | None]

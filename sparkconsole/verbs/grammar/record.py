@@ -9,6 +9,7 @@ from itertools import islice
 from typing import Any
 
 from sparkconsole.errors import Cancelled, SparkError, Stopped, Unreachable, command_named
+from sparkconsole.fleet.marks import leave_marks, nodes_changed, remove_marks
 from sparkconsole.fleet.waiting import waits_reported_to
 from sparkconsole.fleet.watch.own_actions import ended_by
 from sparkconsole.model.foresight.own_actions import ends_job, ends_run, own_action, touched
@@ -35,7 +36,8 @@ async def execute_action(
     """
     seen = action.plan.consequences
     touches = touched(action.effects, *((seen.empty, seen.serving) if seen else ()))
-    kept_plan = {**action.plan.as_data(), "touches": [list(each) for each in touches]}
+    nodes = list(nodes_changed(action.plan, action.effects))
+    kept_plan = {**action.plan.as_data(), "touches": [list(each) for each in touches], "marked": nodes}
     session.run = session.journal.begin(action.words or words, session.cluster.name, kept_plan)
     _report_fault(session, report)
     _mark(session, session.run, touches)
@@ -44,6 +46,9 @@ async def execute_action(
     try:
         keeping = _keeping(session, report, steps, begun)
         with waits_reported_to(lambda node, text: keeping(Remark(text, node, "warning"))):
+            await leave_marks(
+                session.fleet, session.journal, session.run, action.plan, action.effects, report
+            )
             answer = await action.execute(keeping)
     except asyncio.CancelledError:
         # The person let go: detached jobs go on and are named, anything else is over.
@@ -53,22 +58,22 @@ async def execute_action(
         else:
             state = RunState.UNKNOWN if _report_unended(session, report) else RunState.CANCELLED
             report(Remark("cancelled"))
-            _end(session, report, state, Cancelled.exit_code)
+            await _end(session, report, state, Cancelled.exit_code)
         raise
     except SparkError as error:
-        if stopped := _stopped(session, action, report):
+        if stopped := await _stopped(session, action, report):
             raise stopped from error
         # A run whose jobs could not be asked stays open: unknown is not failed.
         if isinstance(error, Unreachable) and _may_run(action.plan, session.own_run(), begun):
             report(Remark(f"its jobs may still be running: sparkconsole runs attach {session.own_run().id}"))
         else:
-            _end(session, report, RunState.FAILED, error.exit_code, error=dict(error.as_data()))
+            await _end(session, report, RunState.FAILED, error.exit_code, error=dict(error.as_data()))
         raise
-    if answer.exit_code and (stopped := _stopped(session, action, report, answer)):
+    if answer.exit_code and (stopped := await _stopped(session, action, report, answer)):
         raise stopped
     state = ended_as(answer.exit_code)
     ends = {"state": state.value, "steps": _final_steps(action.plan, steps, state)}
-    _end(session, report, state, answer.exit_code, outcome=dict(answer.data))
+    await _end(session, report, state, answer.exit_code, outcome=dict(answer.data))
     return replace(answer, data={**ends, **answer.data})
 
 
@@ -113,7 +118,7 @@ def _ends(run: Run, touches: Sequence[tuple[str, str]]) -> bool:
     return serves and any(ends_job(touches, j) for j in run.jobs if j.kind is JobKind.SERVE)
 
 
-def _stopped(
+async def _stopped(
     session: Session, action: PlannedAction, report: Report, answer: Answer | None = None
 ) -> Stopped | None:
     """It was ended on purpose by another action of ours: that is no failure. None: nobody of us ended it."""
@@ -123,12 +128,14 @@ def _stopped(
         return None
     why = Stopped(f"{action.plan.title}: stopped" + (f" ({by})" if by else ""))
     outcome = dict(answer.data) if answer else {}
-    _end(session, report, RunState.CANCELLED, why.exit_code, outcome=outcome, error=dict(why.as_data()))
+    await _end(session, report, RunState.CANCELLED, why.exit_code, outcome=outcome, error=dict(why.as_data()))
     return why
 
 
-def _end(session: Session, report: Report, state: RunState, code: int, **kept: dict[str, Any]) -> None:
+async def _end(session: Session, report: Report, state: RunState, code: int, **kept: dict[str, Any]) -> None:
     session.journal.end(session.own_run(), state, code, **kept)
+    if state is not RunState.UNKNOWN and not session.options.read_only:
+        await remove_marks(session.fleet, session.own_run())
     _report_fault(session, report)
 
 

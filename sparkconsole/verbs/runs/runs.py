@@ -11,6 +11,7 @@ from typing import Annotated, Any
 from sparkconsole.clock import together
 from sparkconsole.errors import Refused, SparkError, Unreachable, WrongUsage
 from sparkconsole.fleet import jobs
+from sparkconsole.fleet.fleet import answered, failed
 from sparkconsole.fleet.watch.own_actions import ended_by
 from sparkconsole.model.foresight.effect import Anything, Effect, JobEnded, ServerGone
 from sparkconsole.model.logs.diagnosis import paragraphs
@@ -23,6 +24,7 @@ from sparkconsole.model.work.plan import Plan, Step, StepOutcome
 from sparkconsole.model.work.run_difference import differences
 from sparkconsole.model.work.tier import Tier
 from sparkconsole.parse.diagnose.explain import explain
+from sparkconsole.remote.node.marks import commands_of
 from sparkconsole.verbs.grammar import registry
 from sparkconsole.verbs.grammar.dispatch import understand
 from sparkconsole.verbs.grammar.execute import begin
@@ -114,14 +116,15 @@ async def attach(session: Here, run_id: str, /) -> Answer | PlannedAction:
     if run.state is RunState.RUNNING:
         hint = f"look at it: sparkconsole runs show {run.id} --output"
         raise Refused(f"another console is following {run.id} (process {run.console.pid})", hint=hint)
-    if not run.jobs:
+    if not run.nodes:
         cause = f"{run.id} has no job to follow: what it left when its console ended is unknown"
         raise SparkError(cause, hint="sparkconsole status looks at what is there now")
     _must_know_nodes(session, run)
     notes = tuple(f"{job.node}: {job.kind} {job.id}" for job in run.jobs)
     plan = Plan(f"Attach to {run.id}", tier=Tier.LOOK, notes=notes)
     unknown = Anything(f"how {run.id} ends is not known before")
-    return PlannedAction(plan, lambda report: _attached(session, run, report), (unknown,))
+    follow = _attached if run.jobs else _what_stands
+    return PlannedAction(plan, lambda report: follow(session, run, report), (unknown,))
 
 
 @verb("runs stop", tier=Tier.RECOVERABLE)
@@ -208,14 +211,8 @@ async def compare(session: Here, first: str, second: str, /) -> Answer:
     keys = ("what", "first", "second", "change")
     listed = [dict(zip(keys, difference, strict=True)) for difference in found]
     data = {"first": one.id, "second": other.id, "differences": listed}
-    columns = ("", *(f"{run.started:%m-%d %H:%M} {_kind(run)}" for run in (one, other)), "")
+    columns = ("", *(f"{run.started:%m-%d %H:%M} {run.verb[:30]}" for run in (one, other)), "")
     return Answer(data, (Sheet.of(columns, found),) if found else ("nothing differs but the time",))
-
-
-def _kind(run: Run) -> str:
-    words = [w for w in run.words[:2] if not w.startswith("-")]
-    several = run.words[0] in ("image", "bench", "node", "model", "serve") if words else False
-    return " ".join(words[: 2 if several else 1])[:30]
 
 
 async def _attached(session: Session, run: Run, report: Report) -> Answer:
@@ -236,6 +233,37 @@ async def _attached(session: Session, run: Run, report: Report) -> Answer:
     data = {job.id: dict(answer.data) for job, answer in zip(minded, answers, strict=True)}
     parts = tuple(part for answer in answers for part in answer.parts)
     return Answer({"run": run.id, "jobs": data}, parts, max(answer.exit_code for answer in answers))
+
+
+async def _what_stands(session: Session, run: Run, _: Report) -> Answer:
+    """Ends a run without jobs by what its nodes show now; exit code 3 where one of them cannot be asked.
+
+    Its words are planned again: an answer means that nothing is left to be done.
+    """
+    if session.run is not None:
+        session.journal.discard(session.run)
+    session.run = run
+    seen = await session.fleet.ask(lambda shell: commands_of(shell, run.console), run.nodes)
+    errors, lines = list(failed(seen).values()), [f"the console of `{run.verb}` ended before it did"]
+    try:
+        require_repeatable(session, run)
+        planning = replace(session, options=replace(session.options, read_only=False))  # it only plans
+        left = await begin(planning, understand(run.words))
+    except SparkError as error:
+        left = None
+        errors.append(error)
+    lines += map(str, errors)
+    for node, commands in answered(seen).items():
+        end = f"to end it: sparkconsole node exec --node {node} -- kill"
+        lines += [f"{node}: still runs: {words} ({end} {pid})" for pid, words in commands]
+    if isinstance(left, PlannedAction):
+        lines += [f"{step.node}: not done: {step.sentence}" for step in left.plan.steps if not step.reads]
+        lines.append(f"to do it again: sparkconsole runs again {run.id}")
+    if done := isinstance(left, Answer) and not errors:
+        lines.append("all that it was for stands")
+    code = next((e.exit_code for e in errors if isinstance(e, Unreachable)), int(not done))
+    why = {} if done else {"error": "; ".join(lines)}
+    return Answer({"run": run.id, "stands": lines, **why}, tuple(lines), code)
 
 
 async def _ended(session: Session, run: Run, job: Job, report: Report) -> Answer:
@@ -290,10 +318,10 @@ def _cancelling(job: Job) -> tuple[Step, ...]:
 
 
 def _must_know_nodes(session: Session, run: Run) -> None:
-    strangers = sorted({job.node for job in run.jobs} - set(session.fleet.names))
+    strangers = sorted(({job.node for job in run.jobs} or {*run.nodes}) - {*session.fleet.names})
     if strangers:
         where = f"--cluster {run.cluster}" if run.cluster in session.inventory.clusters else "--nodes …"
-        cause = f"{run.id} has jobs on {', '.join(strangers)}, which this cluster does not have"
+        cause = f"{run.id} was on {', '.join(strangers)}, which this cluster does not have"
         raise WrongUsage(cause, hint=f"say {where}, as that run was given")
 
 
@@ -306,7 +334,7 @@ def _repeatable(run: Run) -> bool:
 
 def _state(run: Run) -> str:
     if run.state is RunState.UNKNOWN and run.exit_code is None:
-        return "console gone: attach" if run.jobs else "console gone"
+        return "console gone: attach" if run.nodes else "console gone"
     code = f" ({run.exit_code})" if run.exit_code else ""
     return f"{run.state}{code}"
 
@@ -334,4 +362,5 @@ def _portrait(run: Run) -> Sheet:
     if by := ended_by(run):
         rows.append(("ended by", by))
     rows += [(key, value) for key, value in run.error.items() if key in ("node", "cause", "hint") and value]
+    rows += [("cause", run.outcome["error"])] if isinstance(run.outcome.get("error"), str) else []
     return Sheet.of(("", ""), rows)

@@ -12,6 +12,7 @@ from sparkconsole.errors import SparkError, TimedOut, Unreachable, WrongUsage
 from sparkconsole.fleet.diagnose.probe import probe
 from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.fleet.jobs import job_state
+from sparkconsole.fleet.marks import under_way
 from sparkconsole.fleet.serve.engine_death import REMEDY, EngineDeath, find_death
 from sparkconsole.fleet.serve.hang_probe import look_for_hang
 from sparkconsole.model.checks import Look
@@ -111,6 +112,7 @@ async def status(
         "ray": _ray_data(ray, len(fleet.names)),
         "server": {"port": port, "models": models if served else None, **_server_state(models, hang, death)},
         "jobs": jobs,
+        "under_way": list(await under_way(fleet, session.journal, fleet.names)),
     }
     lost = any(isinstance(look, Unreachable) for look in looks.values())
     failed = (hang or death) is not None or any(isinstance(look, SparkError) for look in looks.values())
@@ -269,7 +271,7 @@ def _parts(data: dict[str, Any]) -> tuple[Sheet | str, ...]:
     if data["jobs"]:
         rows = [(j["run"], j["kind"], j["node"], j["state"]) for j in data["jobs"]]
         parts.append(Sheet.of(("run", "kind", "node", "state"), rows, title="jobs"))
-    return tuple(parts)
+    return (*parts, *data["under_way"])
 
 
 def _unknown(node: dict[str, Any]) -> list[str]:

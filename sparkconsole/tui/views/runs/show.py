@@ -74,7 +74,7 @@ def result(line: RunLine) -> str:
         case RunState.UNKNOWN:
             if line.exit_code is not None:
                 return f"unknown ({line.exit_code})"
-            return "gone: a follows" if line.jobs else "console gone"
+            return "gone: a follows" if line.jobs else "gone: a looks" if line.nodes else "console gone"
         case RunState.CANCELLED:
             return line.cause or "cancelled"
     code = f"failed ({line.exit_code})" if line.exit_code not in (None, 1) else "failed"
@@ -160,8 +160,8 @@ def brief(line: RunLine, width: int) -> list[Text]:
         lines += _hung("→ ", "$muted", line.hint, width, "bold")
     if line.state is RunState.UNKNOWN:
         gone = "a node could not be asked" if line.exit_code is not None else "its console is gone"
-        text = gone + (f"; a follows its {line.jobs} job(s) to the end" if line.jobs else "")
-        lines += _hung("? ", "$node-warn", text, width)
+        what = f"follows its {line.jobs} job(s) to the end" if line.jobs else "sees what stands"
+        lines += _hung("? ", "$node-warn", f"{gone}; a {what}", width)
     if line.state is RunState.DONE:
         lines += _hung("✔ ", "$node-up", line.gist or "done", width)
     nodes = f"{len(line.nodes)} nodes: {', '.join(map(plain, line.nodes[:6]))}" if len(line.nodes) > 1 else ""

@@ -1,0 +1,91 @@
+"""Who changes which node: marks left there before a deed, and what is told of those that others left.
+
+A run of this account whose console is gone is known by the journal, anybody else's by its mark.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from itertools import islice
+
+from sparkconsole.errors import Refused
+from sparkconsole.fleet.fleet import Fleet, answered
+from sparkconsole.fleet.journal import Journal, this_console
+from sparkconsole.model.foresight import effect as effects
+from sparkconsole.model.text.printable import printable
+from sparkconsole.model.work.job import NodeMark, Run, RunState
+from sparkconsole.model.work.news import Remark, Report
+from sparkconsole.model.work.plan import Plan
+from sparkconsole.remote.node import marks as remote
+
+MOST_RUNS = 50
+"""So far back the journal is looked through for runs without a console."""
+_BEGINS = (effects.ContainerStarted, effects.ImageNamed, effects.ModelThere, effects.ServerUp)
+
+
+def nodes_changed(plan: Plan, expected: Sequence[effects.Effect]) -> tuple[str, ...]:
+    """Those that a deed changes: none where it is about files of this computer."""
+    if any(isinstance(e, (effects.ClusterChanged, effects.KeysTrusted)) for e in expected):
+        return ()
+    return tuple(dict.fromkeys((*plan.nodes(), *(e.node for e in expected if isinstance(e, effects.OnNode)))))
+
+
+async def leave_marks(
+    fleet: Fleet, journal: Journal, run: Run, plan: Plan, expected: Sequence[effects.Effect], report: Report
+) -> None:
+    """A mark on each node, but for those that are lost; marks go of runs that ended while a node was lost.
+
+    Refused where one takes none and more would be there than before; what only ends something goes on.
+    """
+    begins = any(step.job for step in plan.steps) or any(isinstance(e, _BEGINS) for e in expected)
+    user = os.environ.get("USER") or os.environ.get("LOGNAME") or f"user {os.getuid()}"
+    mark = NodeMark(run=run.id, verb=run.verb, who=f"{user}@{run.console.host}", since=run.started)
+    over = [r.id for r in islice(journal.newest(), MOST_RUNS) if not r.state.open]
+    reasons = await fleet.ask(lambda shell: remote.write_mark(shell, mark, over), run.plan["marked"])
+    for node, why in answered(reasons).items():
+        text = f"takes no mark of who is at work there: {why}"
+        if why and begins:
+            raise Refused(f"{text}; nothing was started", hint="its /tmp must take a file", node=node)
+        if why:
+            report(Remark(f"{text}; continuing", node, "warning"))
+
+
+async def remove_marks(fleet: Fleet, run: Run) -> None:
+    """Takes a run's marks away, as far as its nodes can be reached just now."""
+    await fleet.ask(lambda shell: remote.remove_mark(shell, run.id), run.nodes)
+
+
+async def under_way(fleet: Fleet, journal: Journal, nodes: Sequence[str]) -> tuple[str, ...]:
+    """A sentence for each run on these nodes that is not of this console and not known to have ended."""
+    answers = answered(await fleet.ask(remote.look_for_marks, nodes)).values()
+    seen = [mark for marks in answers for mark in marks if mark.run not in journal.names()]
+    others = [_others([mark for mark in seen if mark.run == run]) for run in {mark.run: 0 for mark in seen}]
+    left = [run for run in left_behind(journal) if set(run.nodes) & set(nodes)]
+    return (*others, *(_left(run) for run in left))
+
+
+def left_behind(journal: Journal) -> tuple[Run, ...]:
+    """Runs without an end that this console does not mind, newest first."""
+    runs = islice(journal.newest(), MOST_RUNS)
+    return tuple(run for run in runs if run.state.open and run.console != this_console())
+
+
+def _others(marks: Sequence[NodeMark]) -> str:
+    nodes, since = ", ".join(mark.node for mark in marks), f"{marks[0].since.astimezone():%a %H:%M}"
+    who, verb = printable(marks[0].who)[:80], printable(marks[0].verb)[:60]
+    if all(mark.gone for mark in marks):
+        return f"{nodes}: {who} began `{verb}` at {since} and has lost its connection; it may still run there"
+    return f"{nodes}: {who} has been running `{verb}` since {since}"
+
+
+def _left(run: Run) -> str:
+    """What stands without a console is for its person to decide about: go on, take back, or leave."""
+    nodes, since = ", ".join(run.nodes), f"{run.started.astimezone():%a %H:%M}"
+    if run.state is RunState.RUNNING:
+        whose = f"another console of yours ({run.console.host}, process {run.console.pid})"
+        return f"{nodes}: {whose} has been running `{run.verb}` since {since}"
+    back = f"runs stop {run.id}" if run.jobs else "stop" if run.verb == "launch" else ""
+    ways = ("follow it" if run.jobs else "see what stands") + f": sparkconsole runs attach {run.id}"
+    ways += f"; take it back: sparkconsole {back}" if back else ""
+    return f"{nodes}: your `{run.verb}` of {since} has no console any more; {ways}; or leave it"

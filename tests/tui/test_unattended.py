@@ -1,0 +1,43 @@
+"""What a console that was killed left is shown by the next one: in the title bar, and by `b`."""
+
+from __future__ import annotations
+
+from sparkconsole.clock import RealClock
+from sparkconsole.fleet.journal import Journal
+from sparkconsole.model.work.job import ConsoleProcess, Job, JobKind, Run, RunState
+from sparkconsole.verbs.grammar.open_session import demo_folder
+from tests.tui.harness import app_of, console, seen
+
+GONE = ConsoleProcess(host="elsewhere", pid=1)
+
+
+def left_build() -> Run:
+    """A run of an earlier console, which is gone."""
+    journal = Journal(demo_folder("left"), RealClock())
+    job = Job(id="build-1", node="spark-01", kind=JobKind.BUILD, argv=("build",))
+    run = journal.add_jobs(journal.begin(("image", "build"), "demo", {}), [job])
+    kept = run.model_copy(update={"console": GONE})
+    (journal.folder / f"{run.id}.json").write_text(kept.model_dump_json())
+    return run
+
+
+async def test_what_is_left_stands_in_the_title_bar_and_b_leads_to_it() -> None:
+    run = left_build()
+    async with console(demo_name="left", size=(120, 40)) as pilot:
+        title = (await seen(pilot, lambda text: "unattended" in text)).splitlines()[0]
+        assert "unattended: image build" in title
+        await pilot.press("b")
+        await seen(pilot, lambda text: "[8 Runs]" in text and "image build" in text)
+        app = app_of(pilot)
+        assert app.session is not None
+        assert app.work is not None
+        app.session.journal.end(run, RunState.DONE, 0)
+        await app.work.look_back()
+        assert "unattended" not in await seen(pilot)
+
+
+async def test_where_nothing_is_left_nothing_is_said_of_it() -> None:
+    async with console(size=(120, 40)) as pilot:
+        await app_of(pilot).opened.wait()
+        await pilot.press("b")
+        assert "unattended" not in await seen(pilot)

@@ -1,0 +1,179 @@
+"""What a killed console left is looked for on the nodes; who changes one leaves a mark, or is refused."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sparkconsole.demo.answers import tools
+from sparkconsole.errors import Refused
+from sparkconsole.model.work.job import ConsoleProcess, NodeMark, Run, RunState
+from sparkconsole.model.work.news import Remark
+from sparkconsole.remote.node import marks
+from tests.verbs.operated import Operated, lines, operated
+
+GONE = ConsoleProcess(host="elsewhere", pid=1)
+NODES = ("spark-01", "spark-02")
+
+
+@pytest.fixture
+async def pair(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Operated]:
+    async with operated(tmp_path, monkeypatch) as made:
+        made.pretend.machines["spark-01"].built(["vllm-node"])
+        [held] = made.pretend.machines["spark-01"].images.values()
+        made.pretend.machines["spark-02"].take("vllm-node", held)
+        yield made
+
+
+@pytest.fixture
+def scripts(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str]]:
+    """The pretend machines take marks; which they were given."""
+    seen: dict[str, list[str]] = {"mark-put": [], "mark-remove": []}
+
+    def taken(name: str) -> Any:
+        def take(machine: Any, args: tuple[str, ...]) -> tuple[int, str, str]:
+            seen[name].append(f"{machine.name} {args[0]}")
+            return 0, "", ""
+
+        return take
+
+    for name in seen:
+        monkeypatch.setitem(tools._SCRIPTS, name, taken(name))
+    return seen
+
+
+async def killed(pair: Operated, line: str) -> Run:
+    """A run whose console went right after it began."""
+    action = await pair.planned(line)
+    journal = pair.session.journal
+    run = journal.begin(line.split(), pair.session.cluster.name, action.plan.as_data())
+    path = journal.folder / f"{run.id}.json"
+    path.write_text(run.model_copy(update={"console": GONE}).model_dump_json())
+    return journal.find(run.id)
+
+
+async def test_a_killed_launch_of_which_half_stands(pair: Operated) -> None:
+    run = await killed(pair, "launch")
+    await pair.says("launch")
+    pair.pretend.machines["spark-02"].remove(pair.session.cluster.container)
+    answer = await pair.says(f"runs attach {run.id}")
+    assert answer.exit_code == 1
+    said = "\n".join(lines(answer))
+    assert "half-running" in said
+    assert "launch --repair" in said
+    shown = "\n".join(lines(await pair.says(f"runs show {run.id}")))
+    assert "failed" in shown
+    assert "half-running" in shown, "what was seen is kept"
+
+
+async def test_a_killed_launch_that_came_to_its_end(pair: Operated) -> None:
+    run = await killed(pair, "launch")
+    await pair.says("launch")
+    answer = await pair.says(f"runs attach {run.id}")
+    assert answer.exit_code == 0
+    assert "all that it was for stands" in lines(answer)
+    assert pair.session.journal.find(run.id).state is RunState.DONE
+
+
+async def test_a_killed_launch_of_which_nothing_stands(pair: Operated) -> None:
+    run = await killed(pair, "launch")
+    said = lines(await pair.says(f"runs attach {run.id}"))
+    assert all(any(line.startswith(f"{node}: not done: start") for line in said) for node in NODES)
+    assert said[-1] == f"to do it again: sparkconsole runs again {run.id}"
+    assert pair.session.journal.find(run.id).state is RunState.FAILED
+
+
+async def test_a_killed_stop_is_over_where_nothing_runs_any_more(pair: Operated) -> None:
+    await pair.says("launch")
+    run = await killed(pair, "stop")
+    said = lines(await pair.says(f"runs attach {run.id}"))
+    assert any(line.startswith("spark-01: not done: ") for line in said)
+    assert pair.session.journal.find(run.id).state is RunState.FAILED
+    run = await killed(pair, "stop")
+    await pair.says("stop")
+    assert "all that it was for stands" in lines(await pair.says(f"runs attach {run.id}"))
+    assert pair.session.journal.find(run.id).state is RunState.DONE
+
+
+async def test_a_read_only_session_looks_too_and_writes_nothing(
+    pair: Operated, scripts: dict[str, list[str]]
+) -> None:
+    run = await killed(pair, "launch")
+    pair.session.options = replace(pair.session.options, read_only=True)
+    said = lines(await pair.says(f"runs attach {run.id}"))
+    assert any(line.startswith("spark-01: not done: start") for line in said)
+    assert scripts == {"mark-put": [], "mark-remove": []}
+
+
+async def test_a_node_that_cannot_be_asked_leaves_the_run_open(pair: Operated) -> None:
+    run = await killed(pair, "launch")
+    pair.pretend.machines["spark-02"].faults["lost"] = 0.0
+    answer = await pair.answer_or_error(f"runs attach {run.id}")
+    assert answer.exit_code == 3
+    assert "spark-02" in "\n".join(lines(answer))
+    assert pair.session.journal.find(run.id).state is RunState.UNKNOWN
+
+
+async def test_the_next_plan_and_status_tell_what_has_no_console(pair: Operated) -> None:
+    run = await killed(pair, "launch")
+    told = f"see what stands: sparkconsole runs attach {run.id}; take it back: sparkconsole stop; or leave it"
+    notes = (await pair.planned("node drop-caches spark-02")).plan.notes
+    assert any("spark-01, spark-02: your `launch` of" in n and told in n for n in notes)
+    assert any(told in line for line in lines(await pair.says("status")))
+    assert "console gone: attach" in "\n".join(lines(await pair.says("runs list")))
+    await pair.says(f"runs attach {run.id}")
+    assert not any(told in line for line in lines(await pair.says("status")))
+
+
+async def test_marks_are_left_before_and_removed_after(pair: Operated, scripts: dict[str, list[str]]) -> None:
+    await pair.says("launch")
+    run = next(pair.session.journal.newest())
+    assert scripts["mark-put"] == scripts["mark-remove"] == [f"{node} {run.id}" for node in NODES]
+
+
+async def test_looks_and_dry_runs_leave_none(pair: Operated, scripts: dict[str, list[str]]) -> None:
+    for line in ("status", "check", "doctor", "runs list", "image list", "serve status"):
+        await pair.answer_or_error(line)
+    await pair.planned("launch")
+    assert scripts == {"mark-put": [], "mark-remove": []}
+
+
+async def test_where_no_mark_can_be_left_nothing_begins_and_everything_ends(
+    pair: Operated, scripts: dict[str, list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await pair.says("launch")
+    full = marks.NO_MARK, "", "sh: 9: cannot create /tmp/sparkconsole-mark-x: No space left on device"
+
+    def take(machine: Any, _: tuple[str, ...]) -> tuple[int, str, str]:
+        return full if machine.name == "spark-02" else (0, "", "")
+
+    monkeypatch.setitem(tools._SCRIPTS, "mark-put", take)
+    await pair.says("stop")
+    warned = [n for n in pair.news if isinstance(n, Remark) and n.level == "warning"]
+    assert [(n.node, "No space left on device" in n.text) for n in warned] == [("spark-02", True)]
+    assert not any(m.containers for m in pair.pretend.machines.values())
+    with pytest.raises(
+        Refused, match=r"takes no mark .*No space left on device.*nothing was started"
+    ) as caught:
+        await pair.says("launch")
+    assert caught.value.node == "spark-02"
+    assert not any(m.containers for m in pair.pretend.machines.values())
+    run = next(pair.session.journal.newest())
+    assert (run.state, scripts["mark-remove"][-2:]) == (RunState.FAILED, [f"{n} {run.id}" for n in NODES])
+
+
+async def test_who_else_is_at_work_stands_in_the_plan(
+    pair: Operated, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began = pair.session.fleet.clock.now()
+    mark = NodeMark(run="20261130-140200-launch-00ff", verb="launch", who="anna@laptop", since=began)
+    text = mark.model_dump_json(exclude={"node"})
+    look = {"spark-01": f"{text}\n", "spark-02": f"{text}\nnonsense\n"}
+    monkeypatch.setitem(tools._SCRIPTS, "marks", lambda machine, _: (0, look[machine.name], ""))
+    told = f"spark-01, spark-02: anna@laptop has been running `launch` since {began.astimezone():%a %H:%M}"
+    assert told in (await pair.planned("launch")).plan.notes
+    assert told in lines(await pair.says("status"))
