@@ -22,6 +22,7 @@ from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.fleet.logs.ring import LineRing
 from sparkconsole.model.cluster import Cluster
 from sparkconsole.model.logs.line import LogLine, log_line
+from sparkconsole.model.text.redact import redact_data
 from sparkconsole.model.work.answer import Answer, Row
 from sparkconsole.model.work.job import Run
 from sparkconsole.model.work.news import Advance, News, Output, Remark, Report, StepBegan, StepEnded
@@ -311,7 +312,7 @@ class ConsolePresenter:
     def answer(self, answer: Answer) -> None:
         """In a window; with `--json` behind the words, what a program would be given."""
         if self.request.given.get("json"):
-            text = json.dumps(answer.data, indent=2, ensure_ascii=False, default=str)
+            text = json.dumps(redact_data(answer.data), indent=2, ensure_ascii=False, default=str)
             answer = Answer(answer.data, (text,), answer.exit_code)
         self.face.show_answer(self.words, answer)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
@@ -11,6 +12,7 @@ from typing import Any
 from sparkconsole.errors import Cancelled, SparkError, Stopped, Unreachable
 from sparkconsole.fleet.watch.own_actions import ended_by
 from sparkconsole.model.foresight.own_actions import ends_job, ends_run, own_action, touched
+from sparkconsole.model.text.redact import LineRedactor
 from sparkconsole.model.work.answer import Answer
 from sparkconsole.model.work.job import JobKind, Run, RunState
 from sparkconsole.model.work.news import News, Output, Remark, Report, StepBegan, StepEnded
@@ -132,13 +134,17 @@ def _report_fault(session: Session, report: Report) -> None:
 
 
 def _keeping(session: Session, report: Report, steps: dict[str, str], begun: set[tuple[str, str]]) -> Report:
-    """Everything that is shown is kept, but for the progress bars.
+    """Everything that is shown is kept, but for the progress bars; a node's lines without their secrets.
 
     `steps` gets how each stands, `begun` the node and sentence of each that was begun.
     """
 
+    hidden = defaultdict[str, LineRedactor](LineRedactor)
+
     def keep(heard: News) -> None:
         news = _on_purpose(session, heard)
+        if isinstance(news, Output):
+            news = replace(news, line=hidden[news.node](news.line))
         if isinstance(news, StepBegan):
             begun.add((news.node, news.sentence))
         if isinstance(news, StepEnded):
