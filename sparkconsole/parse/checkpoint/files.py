@@ -13,16 +13,27 @@ from sparkconsole.model.checkpoint.files import CheckpointFiles
 from sparkconsole.model.checkpoint.weights import Checkpoint, Tensors, WeightFile
 from sparkconsole.model.transfer.outcome import ByteProgress
 from sparkconsole.parse.machine.facts import parse_meminfo
-from sparkconsole.parse.values import as_count, as_number, as_object, json_object, json_value
+from sparkconsole.parse.values import (
+    as_count,
+    as_number,
+    as_object,
+    json_object,
+    json_value,
+    plain_name,
+    plain_path,
+)
 
 _NOT_OURS = (ValueError, TypeError, AttributeError, LookupError, OverflowError, RecursionError)
+_FOLDERS = ("root", "home", "there")
 OWNER_HINT = "the cache's owner is shown by: sparkconsole doctor"
 
 
 def parse_holding(text: str) -> CheckpointFiles:
     """SparkError when it is not what the program prints."""
     try:
-        return CheckpointFiles(**_fields(CheckpointFiles, json_value(text)))
+        data = _fields(CheckpointFiles, json_value(text))
+        plain = {k: plain_name(data.get(k, "")) for k in ("user", "owner")}
+        return CheckpointFiles(**data | plain | {k: plain_path(data.get(k, "")) for k in _FOLDERS})
     except _NOT_OURS as error:
         cause = "what it said of the model's files could not be understood"
         raise SparkError(cause, hint="try again") from error
