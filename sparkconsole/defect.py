@@ -166,7 +166,7 @@ def install_hooks() -> None:
     def uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         if not isinstance(error, KeyboardInterrupt):
             with contextlib.suppress(OSError, AttributeError):
-                sys.stderr.write(f"{as_error(error)}\n")
+                sys.stderr.write(_redacted(f"{as_error(error)}\n"))
 
     sys.unraisablehook, threading.excepthook, sys.excepthook = unraisable, in_thread, uncaught
 

@@ -82,6 +82,12 @@ def last_reason(stderr: str) -> str:
     return (reasons or lines or [""])[-1]
 
 
+def in_short(argv: Sequence[str], most: int = 120) -> str:
+    """A command in a sentence, cut between words: half a secret would not be known for one."""
+    text = shlex.join(argv)
+    return f"`{text if len(text) <= most else text[:most].rpartition(' ')[0] or argv[0][:20]}`"
+
+
 class CommandFailed(SparkError):
     """A command ended with a status other than 0; None means that its end was not seen."""
 
@@ -91,7 +97,7 @@ class CommandFailed(SparkError):
         self.argv, self.status, self.stderr = tuple(argv), status, stderr
         why = last_reason(stderr) or "it said nothing"
         ended = f"status {status}" if status is not None else "an unknown end (the connection was lost)"
-        super().__init__(f"`{shlex.join(argv)[:200]}` ended with {ended}: {why}", hint=hint, node=node)
+        super().__init__(f"{in_short(argv, 200)} ended with {ended}: {why}", hint=hint, node=node)
 
 
 class TimedOut(SparkError):

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from sparkconsole.errors import CommandFailed, SparkError, TooMuch, WrongUsage
+from sparkconsole.errors import CommandFailed, SparkError, TooMuch, WrongUsage, in_short
 
 DEFAULT_TIMEOUT_S = 30.0
 
@@ -160,7 +159,7 @@ def too_much(argv: Sequence[str], node: str) -> TooMuch:
     """A command said more than its answer may have."""
     most = f"{MOST_BYTES / (1 << 20):g} MiB or {MOST_LINES} lines"
     return TooMuch(
-        f"`{shlex.join(argv)[:120]}` said more than {most} and was ended",
+        f"{in_short(argv)} said more than {most} and was ended",
         hint="let it write into a file there, or say less",
         node=node,
     )

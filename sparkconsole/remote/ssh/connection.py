@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import shlex
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +14,7 @@ from pathlib import Path
 import asyncssh
 
 from sparkconsole.config.bounded_read import expanded, is_file
-from sparkconsole.errors import SparkError, TimedOut, Unreachable, UnusableLogin, WrongConfig
+from sparkconsole.errors import SparkError, TimedOut, Unreachable, UnusableLogin, WrongConfig, in_short
 from sparkconsole.model.cluster import Node
 from sparkconsole.remote.live_shell import LiveShell
 from sparkconsole.remote.shell import Completed, Endpoint, checked_argv
@@ -111,7 +110,7 @@ class SshShell(LiveShell):
                 node=self.node,
             )
         return TimedOut(
-            f"`{shlex.join(argv)[:120]}` did not end within {timeout:g} s",
+            f"{in_short(argv)} did not end within {timeout:g} s",
             hint="the machine may be out of memory or frozen",
             node=self.node,
         )
