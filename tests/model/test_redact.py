@@ -31,9 +31,10 @@ HEX = "0123456789abcdef0123456789abcdef01234567"
 
 @pytest.fixture(autouse=True)
 def _nothing_learned() -> Iterator[None]:
-    redacting.forget()
+    redacting._learned.clear()
     yield
-    redacting.forget()
+    redacting._learned.clear()
+    redacting._seen.cache_clear()
 
 
 SECRET = f"""

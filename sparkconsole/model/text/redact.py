@@ -90,15 +90,16 @@ _SHAPES: tuple[tuple[tuple[str, ...], str], ...] = (
     ),
     (("hooks",), r"(?P<keep>\b(?:hooks\.slack\.com/services|discord(?:app)?\.com/api/webhooks)/)[\w/-]+"),
     # Words of programs.
-    ((" login",), rf"(?P<keep>\b(?:docker|podman|nerdctl) login\b{_PROGRAM}-p[= ]?+){_OPEN}[^\s-]\S*"),
-    (("sshpass",), rf"(?P<keep>\bsshpass\s+-p\s?+){_OPEN}(?:'[^'\n]*'?|\S+)"),
-    (("mysql",), rf"(?P<keep>\b(?:mysql(?:dump|admin)?)\b{_PROGRAM}-p){_OPEN}[^\s-]\S*"),
+    (
+        (" login", "sshpass", "mysql", "redis-cli"),
+        rf"(?P<keep>\b(?:(?:docker|podman|nerdctl) login\b{_PROGRAM}-p[= ]?+|sshpass\s+-p\s?+"
+        rf"|mysql(?:dump|admin)?\b{_PROGRAM}-p|redis-cli\b{_PROGRAM}-a\s)){_OPEN}(?:'[^'\n]*'?|[^\s-]\S*)",
+    ),
     (
         ("curl",),
         rf"""(?P<keep>\bcurl\b{_PROGRAM}(?:-u|--(?:proxy-)?user)[= ]?+['"]?+[^\s:'"]{{1,80}}:)"""
         rf"""{_OPEN}[^\s'"]+""",
     ),
-    (("redis-cli",), rf"(?P<keep>\bredis-cli\b{_PROGRAM}-a\s){_OPEN}\S+"),
     (("wandb login",), r"(?P<keep>\bwandb login\s)[0-9a-f]{40}"),
     (
         ("password",),
@@ -132,7 +133,7 @@ _NAMES = re.compile(
 _BODY = re.compile(r"[A-Za-z0-9+/=]{1,120}")
 _MOST_BODY = 400
 _OFTEN = 400
-_learned: tuple[str, ...] = ()
+_learned: list[str] = []
 
 
 def secret_name(name: str) -> bool:
@@ -147,35 +148,23 @@ def secret_flag(word: str) -> bool:
 
 def learn(values: Iterable[str], shortest: int = LEAST_GIVEN) -> None:
     """From now on these are hidden wherever they stand, line by line, and as a shell quotes them."""
-    global _learned  # noqa: PLW0603 - one program run, one set of secrets
     lines = {line.strip() for value in values for line in value.splitlines()}
     new = {line for line in lines if len(line) >= shortest and not _NO_SECRET.fullmatch(line)}
     quoted = {line.replace("'", "'\"'\"'") for line in new}
-    if not {*new, *quoted} <= set(_learned):
-        _learned = tuple(sorted({*_learned, *new, *quoted}, key=len, reverse=True))
+    if more := (new | quoted) - set(_learned):
+        _learned[:] = sorted((*_learned, *more), key=len, reverse=True)
         _seen.cache_clear()
 
 
-def learn_environment(environment: Mapping[str, str], shortest: int = LEAST) -> None:
+def learn_environment(environment: Mapping[str, str]) -> None:
     """The values of the variables whose names look secret."""
-    learn((value for name, value in environment.items() if secret_name(name)), shortest)
+    learn((value for name, value in environment.items() if secret_name(name)), LEAST)
 
 
 def learn_words(words: Sequence[str]) -> None:
     """What an argv says by a secret name: `--api-key K`, `-e HF_TOKEN=V`, `--set HF_TOKEN=V`."""
     for before, word in zip(("", *words), words, strict=False):
-        if secret_flag(before) and not word.startswith("-"):
-            learn((word,))
-        name, equals, value = _assigned(word)
-        if equals and (secret_name(name) or secret_flag(name)):
-            learn((value,))
-
-
-def forget() -> None:
-    """Nothing is learned any more."""
-    global _learned  # noqa: PLW0603
-    _learned = ()
-    _seen.cache_clear()
+        learn(_behind(before, word))
 
 
 def redact(text: str) -> str:
@@ -246,30 +235,23 @@ def command_line(argv: Sequence[str]) -> str:
 def redact_words(words: Sequence[str]) -> tuple[str, ...]:
     """An argv, or lines, without secrets: also the word after `--api-key`, and all of `NAME=…`."""
     line, short = LineRedactor(), {"sshpass"} & set(words) or {"docker", "login"} <= set(words)
-    pairs = zip(("", *words), words, strict=False)
-    return tuple(
-        STARS if _given(before, word) or (short and before == "-p") else _redact_word(word, line)
-        for before, word in pairs
-    )
+    found: list[str] = []
+    for before, word in zip(("", *words), words, strict=False):
+        secret = word if short and before == "-p" else "".join(_behind(before, word))
+        found.append(word.removesuffix(secret) + STARS if secret else line(word))
+    return tuple(found)
 
 
-def _given(before: str, word: str) -> bool:
-    return secret_flag(before) and word[:2] != "--" and not _NO_SECRET.fullmatch(word)
-
-
-def _redact_word(word: str, line: LineRedactor) -> str:
-    name, equals, value = _assigned(word)
-    if equals and (secret_name(name) or secret_flag(name)) and not _NO_SECRET.fullmatch(value):
-        return word.removesuffix(value) + STARS
-    return line(word)
-
-
-def _assigned(word: str) -> tuple[str, str, str]:
-    """Name and value of `NAME=V`, `--env=NAME=V` and `-eNAME=V`."""
+def _behind(before: str, word: str) -> tuple[str, ...]:
+    """What of a word is secret: all of it behind a flag, the value of `NAME=V`, `--env=NAME=V`."""
     name, equals, value = word.partition("=")
     if name in ("--env", "--build-arg", "--set", "-e"):
         name, equals, value = value.partition("=")
-    return name, equals, value
+    if secret_flag(before) and word[:2] != "--":
+        value = word
+    elif not (equals and (secret_name(name) or secret_flag(name))):
+        return ()
+    return () if _NO_SECRET.fullmatch(value) else (value,)
 
 
 def redact_data(data: Any) -> Any:
