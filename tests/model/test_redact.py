@@ -3,7 +3,6 @@ more than the text is long."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -27,14 +26,6 @@ ROOT = Path(__file__).parent.parent.parent
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJub2JvZHkifQ.dozjgNryP4J3jVmNHl0w5N"
 MIXED = "aB3dE5fG7hJ9kL1mN3pQ5rS7tU9vW1xY3z"
 HEX = "0123456789abcdef0123456789abcdef01234567"
-
-
-@pytest.fixture(autouse=True)
-def _nothing_learned() -> Iterator[None]:
-    redacting._learned.clear()
-    yield
-    redacting._learned.clear()
-    redacting._seen.cache_clear()
 
 
 SECRET = f"""
