@@ -16,7 +16,7 @@ from sparkconsole.model.docker_host import usable_url
 from sparkconsole.model.image_reference import image_name
 from sparkconsole.model.text.alike import did_you_mean
 
-_NO_LOGIN = re.compile(r"[\s\x00-\x1f\x7f'\"`;&|<>(){}:]")
+_NO_LOGIN = re.compile(r"[\s\x00-\x1f\x7f*?!,'\"`$;&|<>(){}:]")
 _FORBIDDEN = re.compile(r"[\s\x00-\x1f\x7f*?!,'\"`$\\;&|<>(){}]")
 
 

@@ -13,12 +13,7 @@ from rich.text import Text
 
 from sparkconsole.errors import SparkError
 from sparkconsole.model.text.printable import plain
-from sparkconsole.model.text.redact import (
-    command_line,
-    learn_environment,
-    presentable,
-    redact_data,
-)
+from sparkconsole.model.text.redact import command_line, learn_environment, presentable, redact_data
 from sparkconsole.model.work.answer import Answer, Row, Sheet, header_and_rows, is_in_columns
 from sparkconsole.model.work.news import (
     Advance,

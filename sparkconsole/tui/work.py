@@ -22,7 +22,7 @@ from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.fleet.logs.ring import LineRing
 from sparkconsole.model.cluster import Cluster
 from sparkconsole.model.logs.line import LogLine, log_line
-from sparkconsole.model.text.redact import redact_data
+from sparkconsole.model.text.redact import LineRedactor, redact_data
 from sparkconsole.model.work.answer import Answer, Row
 from sparkconsole.model.work.job import Run
 from sparkconsole.model.work.news import Advance, News, Output, Remark, Report, StepBegan, StepEnded
@@ -350,9 +350,10 @@ class ConsolePresenter:
 
 
 async def _stream(rows: AsyncIterator[Row], task: Task) -> None:
+    hidden = LineRedactor()
     async for row in rows:
         if "exit" in row.data:
             task.answer = Answer({"exit": row.data["exit"]}, (), int(row.data["exit"]))
         for line in row.text.splitlines():
-            task.output.append(log_line(line))
+            task.output.append(log_line(hidden(line)))
         task.version += 1

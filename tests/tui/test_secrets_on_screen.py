@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,10 @@ import pytest
 from textual.pilot import Pilot
 
 from sparkconsole.errors import SparkError
+from sparkconsole.model.work.answer import Row
 from sparkconsole.model.work.news import Output, Remark
-from sparkconsole.tui.line.history import load_history
+from sparkconsole.tui.line.history import keep_in_history, load_history
+from sparkconsole.tui.work import _stream
 from tests.tui.harness import app_of, console, screen_text, soon
 
 LINE = (
@@ -55,8 +58,8 @@ async def test_what_was_planted_is_on_no_screen(tmp_path: Path) -> None:
         assert app.command(LINE) == ""
         await soon(lambda: app.work and app.work.tasks and not app.work.tasks[-1].running, "it ended")
         task = app.work.tasks[-1]
-        for line in (*KEY, "done with Planted5 and Planted8 of words"):
-            task.hear(Output("spark-01", line))
+        task.hear(Output("spark-01", "done with Planted5 and Planted8 of words"))
+        await _stream(_rows(), task)
         task.hear(Remark("refused: password=Planted9", "spark-01", "error"))
         app.show_task(task)
         await _look(pilot, seen)
@@ -64,14 +67,20 @@ async def test_what_was_planted_is_on_no_screen(tmp_path: Path) -> None:
         await _look(pilot, seen)
         await pilot.press("escape")
         app.show_error(SparkError("`x --api-key Planted2` ended", hint="see https://me:Planted3@host"))
-        for view in "12345678":
+        for view in "158":
             await pilot.press(view)
             await _look(pilot, seen)
         await pilot.press("enter")
         await _look(pilot, seen)
+        keep_in_history(LINE)
         assert "***" in "".join(load_history())
     assert [text[text.index("Planted") - 60 :][:100] for text in seen if "Planted" in text] == []
     assert _kept(tmp_path) == []
+
+
+async def _rows() -> AsyncIterator[Row]:
+    for line in KEY:
+        yield Row({"stream": "stdout"}, line)
 
 
 def _kept(folder: Path) -> list[Path]:

@@ -67,10 +67,12 @@ def normalised(raw: str) -> str:
     if "\r" in text:
         text = next((part for part in reversed(text.split("\r")) if part), "")
     more = f" … ({len(text) - LONGEST} more characters)" if len(text) > LONGEST else ""
-    # Half a secret would not be known for one: they are hidden before the line is cut.
-    text = text if not more else text[: 2 * LONGEST]
+    # Half a secret would not be known for one, nor one in colours.
+    text = text[: 2 * LONGEST]
     text = text if text.isprintable() else _CONTROLS.sub("", _OTHER.sub("", text)).expandtabs(8)
-    return redact(text)[:LONGEST] + more if more else redact(text)
+    bare = _SGR.sub("", text) if "\x1b" in text else text
+    text = text if redact(bare) == bare else redact(bare)
+    return text[:LONGEST] + more if more else text
 
 
 def level_of(text: str) -> Level:
