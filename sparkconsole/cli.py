@@ -64,7 +64,9 @@ def _guarded(argv: list[str]) -> int:
 
         # By the shortest way there is.
         fault = defect.as_error(error)
-        streams.errors_stream().write(f"✖ {fault}\n")
+        from sparkconsole.model.text.redact import presentable
+
+        streams.errors_stream().write(f"✖ {presentable(str(fault))}\n")
         code = fault.exit_code
     return streams.close_output(code)
 

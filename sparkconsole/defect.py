@@ -111,13 +111,14 @@ def defect(what: str, text: str) -> Defect:
 def keep(text: str) -> Path | None:
     """Writes a traceback down, for its owner only; None where it cannot be."""
     from sparkconsole.config.paths import state_folder, write_private
-    from sparkconsole.model.text.redact import redact_words, secret_values
+    from sparkconsole.model.text.redact import command_line
 
     folder = state_folder() / "defects"
     path = folder / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}-{next(_numbers)}.txt"
-    words = " ".join(redact_words(sys.argv[1:], secret_values(os.environ)))
     try:
-        write_private(path, _redacted(f"sparkconsole {words}\nPython {sys.version}\n\n{text}"))
+        write_private(
+            path, _redacted(f"sparkconsole {command_line(sys.argv[1:])}\nPython {sys.version}\n\n{text}")
+        )
         for old in sorted(folder.glob("*.txt"))[:-MOST_KEPT]:  # it has just answered
             old.unlink(missing_ok=True)
     except (OSError, ValueError, RuntimeError):
@@ -126,11 +127,10 @@ def keep(text: str) -> Path | None:
 
 
 def _redacted(text: str) -> str:
-    from sparkconsole.model.text.redact import redact, secret_values
+    from sparkconsole.model.text.redact import learn_environment, redact
 
-    known = secret_values(os.environ)
-    lines = (redact(line, known) for line in text.split("\n"))
-    return "\n".join(lines).encode("utf-8", "backslashreplace").decode()
+    learn_environment(os.environ)
+    return redact(text.encode("utf-8", "backslashreplace").decode())
 
 
 def _aside(error: BaseException, message: str = "") -> None:
@@ -166,7 +166,7 @@ def install_hooks() -> None:
     def uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         if not isinstance(error, KeyboardInterrupt):
             with contextlib.suppress(OSError, AttributeError):
-                sys.stderr.write(f"{as_error(error)}\n")
+                sys.stderr.write(_redacted(f"{as_error(error)}\n"))
 
     sys.unraisablehook, threading.excepthook, sys.excepthook = unraisable, in_thread, uncaught
 

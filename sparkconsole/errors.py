@@ -82,10 +82,12 @@ def last_reason(stderr: str) -> str:
     return (reasons or lines or [""])[-1]
 
 
-def command_named(argv: Sequence[str]) -> str:
-    """A command within a sentence: on one line, not all of a long one, a script of ours by its name."""
+def in_short(argv: Sequence[str], most: int = 120) -> str:
+    """A command in a sentence, on one line, a script of ours by its name; cut between words, as half a secret
+    would not be known for one."""
     script = tuple(argv[:2]) == ("sh", "-c") and len(argv) > 3 and "\n" in argv[2]
-    return " ".join(shlex.join(argv[3:] if script else argv).split())[:120]
+    text = " ".join(shlex.join(argv[3:] if script else argv).split())
+    return f"`{text if len(text) <= most else text[:most].rpartition(' ')[0] or argv[0][:20]}`"
 
 
 class CommandFailed(SparkError):
@@ -97,7 +99,7 @@ class CommandFailed(SparkError):
         self.argv, self.status, self.stderr = tuple(argv), status, stderr
         why = last_reason(stderr) or "it said nothing"
         ended = f"status {status}" if status is not None else "an unknown end (the connection was lost)"
-        super().__init__(f"`{command_named(argv)}` ended with {ended}: {why}", hint=hint, node=node)
+        super().__init__(f"{in_short(argv)} ended with {ended}: {why}", hint=hint, node=node)
 
 
 class TimedOut(SparkError):

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from sparkconsole.model.text import redact
 from tests.still_clock import settle
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -74,6 +75,13 @@ def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
         monkeypatch.delenv(name, raising=False)
     monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
     monkeypatch.delenv("VLLM_SPARK_EXTRA_DOCKER_ARGS", raising=False)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_learned(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What one test said by a secret name is no secret to the next."""
+    monkeypatch.setattr(redact, "_learned", [])
+    redact._seen.cache_clear()
 
 
 @pytest.fixture(autouse=True)

@@ -28,7 +28,7 @@ def differences(shown: Sequence[Mapping[str, Any]], runs: Sequence[Mapping[str, 
 
 def _of_line(document: Mapping[str, Any], plan: Mapping[str, Any], values: dict[str, str]) -> list[str]:
     # The journal keeps no secret, nor what looks like one.
-    shown, ran = redact_data(document["plan"], ())["steps"], plan["steps"]
+    shown, ran = redact_data(document["plan"])["steps"], plan["steps"]
     where = f"line {document['line']}"
     if [s["node"] for s in shown] != [s["node"] for s in ran]:
         return [f"{where}: {[s['id'] for s in shown]} were shown, {[s['id'] for s in ran]} ran"]

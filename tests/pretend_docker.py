@@ -80,6 +80,7 @@ esac
 SSH = r"""#!/bin/sh
 printf '%s\n' "$@" >"$WORLD/ssh.argv"
 while [ "${1#-}" != "$1" ]; do
+  [ "$1" = -- ] && { shift; break; }
   case $2 in HostKeyAlias=*) name=${2#*=};; UserKnownHostsFile=*) keys=${2#*=};; esac; shift 2
 done
 target=$1; host=${1#*@}; shift

@@ -24,7 +24,7 @@ from sparkconsole.config.paths import private_folder, write_private
 from sparkconsole.config.patience import patiently
 from sparkconsole.errors import SparkError, WrongUsage
 from sparkconsole.model.text.alike import suggestion
-from sparkconsole.model.text.redact import redact, redact_data, redact_words, secret_values
+from sparkconsole.model.text.redact import LineRedactor, learn_environment, redact_data, redact_words
 from sparkconsole.model.work.job import ConsoleProcess, Job, Run, RunState
 
 OUTPUT_LIMIT_BYTES = 64 * 1024 * 1024
@@ -39,7 +39,8 @@ class Journal:
 
     def __init__(self, folder: Path, clock: Clock) -> None:
         self.folder, self._clock = folder / "runs", clock
-        self._known = secret_values(os.environ)
+        learn_environment(os.environ)
+        self._lines: dict[str, LineRedactor] = {}
         self.unreadable: tuple[Path, ...] = ()
         """Files that the last look found torn or foreign; they are left alone."""
         self._held: dict[str, Run] = {}
@@ -60,8 +61,8 @@ class Journal:
 
     def begin(self, words: Sequence[str], cluster: str, plan_data: Mapping[str, Any]) -> Run:
         """Writes a new run down before it does anything."""
-        safe, now = redact_words(words, self._known), self._clock.now()
-        plan = redact_data(plan_data, self._known)
+        safe, now = redact_words(words), self._clock.now()
+        plan = redact_data(plan_data)
         for _ in range(100):
             name = f"{now:%Y%m%d-%H%M%S}-{_slug(safe)}-{secrets.token_hex(2)}"
             run = Run(id=name, words=safe, cluster=cluster, started=now, plan=plan, console=this_console())
@@ -73,13 +74,13 @@ class Journal:
     def add_jobs(self, run: Run, jobs: Sequence[Job]) -> Run:
         """Writes jobs down (before they start, so that no console's death can lose them)."""
         stored = self.again(run)
-        safe = [Job.model_validate(redact_data(job.model_dump(mode="json"), self._known)) for job in jobs]
+        safe = [Job.model_validate(redact_data(job.model_dump(mode="json"))) for job in jobs]
         merged = {job.id: job for job in (*stored.jobs, *run.jobs, *safe)}
         return self._write(stored.model_copy(update={"jobs": tuple(merged.values())}))
 
     def ends(self, run: Run, action: Mapping[str, Any]) -> Run:
         """Writes down, before it happens, which deed of ours ends what this run started."""
-        ended_by = {"ended_by": redact_data(action, self._known)}
+        ended_by = {"ended_by": redact_data(action)}
         return self._write(self.again(run).model_copy(update=ended_by))
 
     def adopt(self, run: Run) -> Run:
@@ -113,8 +114,8 @@ class Journal:
             "state": RunState.RUNNING if state is RunState.UNKNOWN else state,
             "ended": None if state in (RunState.UNKNOWN, RunState.RUNNING) else self._clock.now(),
             "exit_code": exit_code,
-            "outcome": redact_data(dict(outcome or {}), self._known),
-            "error": redact_data(dict(error or {}), self._known),
+            "outcome": redact_data(dict(outcome or {})),
+            "error": redact_data(dict(error or {})),
         }
         if state is RunState.UNKNOWN and alive(stored.console):
             ended["console"] = ConsoleProcess()
@@ -205,7 +206,8 @@ class Journal:
 
     def append_output(self, run: Run, line: str) -> None:
         """Adds a line to the run's output; beyond OUTPUT_LIMIT_BYTES one line says that it was cut."""
-        text = f"{redact(line, self._known)}\n".encode(errors="replace")
+        redacted = self._lines.setdefault(run.id, LineRedactor())
+        text = f"{redacted(line)}\n".encode(errors="replace")
         try:
             patiently(self.folder, partial(_append, self.folder / f"{run.id}.log", text))
         except OSError as error:

@@ -8,6 +8,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from sparkconsole.model.serve.vllm_flags import flag_of
+
 SECRETS = ("VLLM_API_KEY", "HF_TOKEN")
 """What the benchmark gets from the console's environment, unseen: the server's key, the hub's token."""
 OURS = (
@@ -42,8 +44,8 @@ class BenchSpec(BaseModel):
     @field_validator("extra")
     @classmethod
     def _ours_alone(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for flag in (word.partition("=")[0] for word in value):
-            if flag in OURS:
+        for word in value:
+            if flag := flag_of(word, OURS):
                 raise ValueError(f"{flag} is the console's: say --num-prompts in front of the --")
         return value
 

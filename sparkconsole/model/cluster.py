@@ -16,29 +16,43 @@ from sparkconsole.model.docker_host import usable_url
 from sparkconsole.model.image_reference import image_name
 from sparkconsole.model.text.alike import did_you_mean
 
+_NO_LOGIN = re.compile(r"[\s\x00-\x1f\x7f*?!,'\"`$;&|<>(){}:]")
 _FORBIDDEN = re.compile(r"[\s\x00-\x1f\x7f*?!,'\"`$\\;&|<>(){}]")
 
 
-def _address(value: str) -> str:
-    if value.startswith("-") or _FORBIDDEN.search(value):
+def host(value: str) -> str:
+    """`value`, when it can be where SSH leads to; ValueError says why it cannot."""
+    if value.startswith("-") or _FORBIDDEN.search(value) or not value.isprintable() or len(value) > 253:
         raise ValueError("an address is a host name, an IP address or a Host of ~/.ssh/config")
     return value
 
 
 def login(value: str) -> str:
     """`value`, when it can be a login; ValueError says why it cannot."""
-    if not value or value.startswith("-") or re.search(r"[\s\x00-\x1f\x7f'\"`;&|<>(){}:]", value):
+    if (
+        not value.isprintable()
+        or not 0 < len(value) <= 64
+        or value.startswith("-")
+        or _NO_LOGIN.search(value)
+    ):
         raise ValueError("a login begins with no '-' and has no spaces, quotes or brackets")
     return value
 
 
+def _plain(value: str) -> str:
+    if value.startswith("-") or not value.isprintable():
+        raise ValueError("it begins with no '-' and has no control characters")
+    return value
+
+
 def _name(value: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", value):
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", value):
         why = "a name has letters, digits, '.', '_' and '-' only, and starts with a letter or digit"
         raise ValueError(why)
     return value
 
 
+Plain = Annotated[str, AfterValidator(_plain)]
 Name = Annotated[str, AfterValidator(_name)]
 """A name that is safe in a path, a container name and a TOML key."""
 
@@ -51,10 +65,10 @@ class Overrides(BaseModel):
     user: Annotated[str, AfterValidator(login)] | None = None
     """Login; None: as OpenSSH's configuration says, else the local user."""
     port: int | None = Field(default=None, ge=1, le=65535)
-    identity_file: str | None = None
-    eth_if: str | None = None
-    ib_if: tuple[str, ...] = ()
-    hf_cache: str | None = Field(default=None, pattern=r"^[/~][^:\n]*$")
+    identity_file: Plain | None = None
+    eth_if: Plain | None = None
+    ib_if: tuple[Plain, ...] = ()
+    hf_cache: Plain | None = Field(default=None, pattern=r"^[/~][^:\n]*$")
     """Folder for what comes from the hub, as HF_HOME; None: as the login's own variables say."""
     docker_host: Annotated[str, AfterValidator(usable_url)] | None = None
     """Where its engine listens, unix:///PATH or tcp://HOST:PORT; None: as DOCKER_HOST or its context says."""
@@ -64,9 +78,9 @@ class Node(Overrides):
     """One machine."""
 
     name: Name
-    address: Annotated[str, Field(min_length=1), AfterValidator(_address)]
+    address: Annotated[str, Field(min_length=1), AfterValidator(host)]
     """Where SSH reaches it: a host name, an address, or a Host of ~/.ssh/config."""
-    fabric_address: Annotated[str, Field(min_length=1), AfterValidator(_address)] | None = None
+    fabric_address: Annotated[str, Field(min_length=1), AfterValidator(host)] | None = None
     """Its address on the fast link; None: detected."""
     local: bool = False
     """It is the machine the console runs on: nothing is asked over SSH. Without it only a literal address of

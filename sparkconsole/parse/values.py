@@ -3,12 +3,16 @@ there instead."""
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import math
 import re
 from collections.abc import Mapping
 from typing import Any
 
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@+-]{0,63}\$?")
+_PLAIN_IMAGE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:/@+-]{0,511}")
+_PLAIN_PATH = re.compile(r"/[^\x00-\x1f\x7f-\x9f\u2028\u2029]{0,1023}")
 _WHOLE = {10: re.compile(r"[0-9]{1,19}"), 16: re.compile(r"[0-9A-Fa-f]{1,16}")}
 
 
@@ -24,6 +28,32 @@ def number(cell: str) -> float | None:
     except ValueError:
         return None
     return value if math.isfinite(value) else None
+
+
+def plain_name(text: str) -> str:
+    """A login, host, interface, device, unit or container as its node calls it.
+
+    Empty for what could be an option, a command, or more than a word: it comes to stand in commands.
+    """
+    return text if _PLAIN_NAME.fullmatch(text) else ""
+
+
+def plain_image(text: str) -> str:
+    """The same of an image: its name or its id."""
+    return text if _PLAIN_IMAGE.fullmatch(text) else ""
+
+
+def plain_path(text: str) -> str:
+    """A whole path; empty for anything else."""
+    return text if _PLAIN_PATH.fullmatch(text) else ""
+
+
+def plain_address(text: str) -> str:
+    """An IP address; empty for anything else."""
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        return ""
 
 
 def json_value(text: str) -> Any:

@@ -10,7 +10,7 @@ import signal
 from asyncio.subprocess import PIPE
 from collections.abc import Sequence
 
-from sparkconsole.errors import CommandFailed, TimedOut, TooMuch, command_named
+from sparkconsole.errors import CommandFailed, TimedOut, TooMuch, in_short
 from sparkconsole.remote.live_shell import LiveShell
 from sparkconsole.remote.shell import (
     AnswerMeter,
@@ -126,9 +126,7 @@ class LocalShell(LiveShell):
             async with asyncio.timeout(timeout):
                 out, err = await self._outputs(argv, process, given)
         except TimeoutError:
-            raise TimedOut(
-                f"`{command_named(argv)}` did not end within {timeout:.0f} s", node=self.node
-            ) from None
+            raise TimedOut(f"{in_short(argv)} did not end within {timeout:.0f} s", node=self.node) from None
         finally:
             await end_process(process)
         return Completed(self.node, tuple(argv), process.returncode, out, err)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from sparkconsole.clock import Allowance
-from sparkconsole.errors import CommandFailed, SparkError, TooMuch, WrongUsage, command_named
+from sparkconsole.errors import CommandFailed, SparkError, TooMuch, WrongUsage, in_short
 
 DEFAULT_TIMEOUT_S = 30.0
 
@@ -163,7 +163,7 @@ def too_much(argv: Sequence[str], node: str) -> TooMuch:
     """A command said more than its answer may have."""
     most = f"{MOST_BYTES / (1 << 20):g} MiB or {MOST_LINES} lines"
     return TooMuch(
-        f"`{command_named(argv)}` says too much and was ended: more than {most}",
+        f"{in_short(argv)} says too much and was ended: more than {most}",
         hint="let it write into a file there, or say less",
         node=node,
     )

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from sparkconsole.errors import WrongUsage
+from sparkconsole.model.text.redact import learn, secret_name
 
 _VARIABLE = re.compile(r"(\$?)\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
@@ -71,6 +72,8 @@ def _fill(word: str, values: Mapping[str, str], where: str) -> str:
             return match[0][1:]
         if match[2] not in values:
             raise WrongUsage(f"{where}: ${{{match[2]}}} has no value", hint=f"give it: --set {match[2]}=…")
+        if secret_name(match[2]):
+            learn((values[match[2]],))
         return values[match[2]]
 
     return _VARIABLE.sub(value, word)

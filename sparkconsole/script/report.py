@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import shlex
+import os
 import sys
 from collections.abc import Mapping
 from typing import IO, TYPE_CHECKING, Any
@@ -12,7 +12,8 @@ from rich.console import Console
 from rich.text import Text
 
 from sparkconsole.errors import SparkError
-from sparkconsole.model.text.printable import plain, printable
+from sparkconsole.model.text.printable import plain
+from sparkconsole.model.text.redact import command_line, learn_environment, presentable, redact_data
 from sparkconsole.model.work.answer import Answer, Row, Sheet, header_and_rows, is_in_columns
 from sparkconsole.model.work.news import (
     Advance,
@@ -48,6 +49,7 @@ class Printer:
 
     def __init__(self, *, as_json: bool = False, verbose: bool = True) -> None:
         self.as_json, self.verbose = as_json, verbose
+        learn_environment(os.environ)
         self._out = _console(sys.stdout, soft_wrap=True)
         # On a terminal a sentence breaks between words; in a file or a pipe every sentence stays one line.
         self._watched = sys.stderr.isatty()
@@ -92,8 +94,7 @@ class Printer:
             self._json({"plan": plan.as_data()})
             return
         with delivering():
-            for line in plan_lines(plan):
-                self._out.print(Text(line))
+            self._out.print(Text(presentable("\n".join(plan_lines(plan)))))
 
     def _sheet(self, sheet: Sheet) -> None:
         """Into a file or a pipe one row a line; a terminal is not left to fold words."""
@@ -110,7 +111,7 @@ class Printer:
 
     def _encodable(self, text: str) -> str:
         """What standard output has signs for, replaced before anything is aligned."""
-        return plain(printable(text), sys.stdout.encoding or "utf-8")
+        return plain(presentable(text), sys.stdout.encoding or "utf-8")
 
     def ahead(
         self,
@@ -126,7 +127,7 @@ class Printer:
             self._json({**_place(line), **data})
             return
         with delivering():
-            self._out.print(Text(self._encodable(f"[{line.number}] {shlex.join(line.words)}")))
+            self._out.print(Text(self._encodable(f"[{line.number}] {command_line(line.words)}")))
             if plan is not None:
                 self.plan(plan)
             elif answer is not None:
@@ -143,13 +144,13 @@ class Printer:
             except (OSError, Undelivered):
                 self.as_json = False
         where = (f"{line.where}: " if line else "") + (f"{error.node}: " if error.node else "")
-        self._err.print(Text.assemble(("✖ ", "red"), _bounded(printable(where + error.cause))))
+        self._err.print(Text.assemble(("✖ ", "red"), _bounded(presentable(where + error.cause))))
         if error.hint:
-            self._err.print(Text("  → " + _bounded(printable(error.hint))))
+            self._err.print(Text("  → " + _bounded(presentable(error.hint))))
 
     def remark(self, text: str) -> None:
         """A sentence of our own on standard error."""
-        self._err.print(Text(printable(text)))
+        self._err.print(Text(presentable(text)))
 
     # --- news: standard error
 
@@ -182,7 +183,7 @@ class Printer:
     def _line(self, level: str, node: str, text: str) -> None:
         mark, style = _MARKS.get(level, _MARKS["info"])
         console = self._bars.console if self._bars else self._err
-        console.print(Text.assemble((mark + " ", style), (f"{node} " if node else ""), printable(text)))
+        console.print(Text.assemble((mark + " ", style), (f"{node} " if node else ""), presentable(text)))
 
     def _bar(self, news: Advance) -> None:
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -207,6 +208,7 @@ class Printer:
             self._line("info", news.node, f"{news.what}: {advance_text(news)}")
 
     def _json(self, data: Mapping[str, Any]) -> None:
+        data = redact_data(data)
         text = json.dumps(data, ensure_ascii=False, default=str)
         try:
             text.encode(sys.stdout.encoding or "utf-8")

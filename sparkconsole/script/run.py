@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import shlex
 import sys
 import termios
 import threading
@@ -15,6 +14,7 @@ from dataclasses import dataclass
 from sparkconsole.config.globals import Origin
 from sparkconsole.errors import Cancelled, Refused, SparkError, WrongUsage
 from sparkconsole.fleet.waiting import waits_reported_to
+from sparkconsole.model.text.redact import command_line
 from sparkconsole.model.work.answer import Answer, Row
 from sparkconsole.model.work.news import Report
 from sparkconsole.model.work.plan import Plan
@@ -73,7 +73,7 @@ async def run_script(
             code = await _script_line(session, line, request, printer, ahead)
             worst = worst or code
             if code and not keep_going:
-                printer.remark(f"stopped at line {line.number}: {shlex.join(line.words)}")
+                printer.remark(f"stopped at line {line.number}: {command_line(line.words)}")
                 break
     return worst
 
@@ -136,7 +136,7 @@ async def _script_line(
         async with line_session(session, request.given) as own:
             if ahead is not None:
                 return await ahead.line(own, line, request, own_printer)
-            printer.remark(f"[{line.number}] {shlex.join(line.words)}")
+            printer.remark(f"[{line.number}] {command_line(line.words)}")
             return await _executed(own, request, own_printer)
     except Cancelled:
         raise

@@ -26,7 +26,7 @@ from sparkconsole.errors import SparkError
 from sparkconsole.fleet.store import Event, Store
 from sparkconsole.model.cluster import Cluster
 from sparkconsole.model.text.alike import did_you_mean, suggestion
-from sparkconsole.model.text.printable import printable
+from sparkconsole.model.text.redact import presentable
 from sparkconsole.tui.keyboard.keys import GLOBAL, VIEWS, Key, keymap_of, written
 from sparkconsole.tui.keystrokes import Keystrokes, keep_every_escape
 from sparkconsole.tui.line.history import keep_in_history, load_history, remembered
@@ -211,7 +211,7 @@ class Console(Above):
         """What a file of the person's says wrongly is said once and kept under the events."""
         for sentence in sentences:
             self.store.tell(Event(self.clock.now(), "warning", "config", sentence))
-            self.notify(printable(sentence), severity="warning", timeout=10, markup=False)
+            self.notify(presentable(sentence), severity="warning", timeout=10, markup=False)
 
     # --- words
 
@@ -302,7 +302,7 @@ class Console(Above):
         level, text = verdict(task)
         self.store.tell(Event(self.clock.now(), level, task.words[0], text))
         severity = "error" if level == "error" else "information"
-        self.notify(printable(text), severity=severity, timeout=8, markup=False)  # type: ignore[arg-type]
+        self.notify(presentable(text), severity=severity, timeout=8, markup=False)  # type: ignore[arg-type]
         self.watching.refresh()
 
     # --- keys that hold everywhere

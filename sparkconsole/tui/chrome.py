@@ -10,7 +10,7 @@ from rich.text import Text
 from textual.widgets import Static
 
 from sparkconsole.fleet.store import Reachability, Store
-from sparkconsole.model.text.printable import printable
+from sparkconsole.model.text.redact import presentable
 from sparkconsole.model.work.news import advance_word
 from sparkconsole.tui.keyboard.keys import VIEWS, Key
 
@@ -69,10 +69,10 @@ def title_text(view: ShownView, width: int) -> Text:
     if console.options.read_only:
         left.append(" read-only ", style="reverse")
     cluster = console.session.cluster.name if console.session else "…"
-    left.append(f" · {printable(cluster)}{view.crumb()}")
-    right = printable(" · ".join((*_counts(console.store), f"{console.local_time():%H:%M}")))
+    left.append(f" · {presentable(cluster)}{view.crumb()}")
+    right = presentable(" · ".join((*_counts(console.store), f"{console.local_time():%H:%M}")))
     room = max(width - cell_len(left.plain) - 2, 0)
-    text = Text(printable(_work(console)))
+    text = Text(presentable(_work(console)))
     text.truncate(max(room - cell_len(right) - len(" · "), 0), overflow="ellipsis")
     text.append(" · " if text.plain else "").append(right)
     text.truncate(room, overflow="ellipsis")

@@ -16,7 +16,7 @@ from textual.screen import Screen
 from sparkconsole.clock import Clock
 from sparkconsole.errors import SparkError
 from sparkconsole.fleet.store import Event, Store
-from sparkconsole.model.text.printable import printable
+from sparkconsole.model.text.redact import presentable
 from sparkconsole.model.work.answer import Answer
 from sparkconsole.model.work.plan import Plan
 from sparkconsole.tui.dialogs.dialog import Dialog, Planning
@@ -136,7 +136,7 @@ class Above(App[SparkError | None]):
     def _say_asking(self, words: Sequence[str]) -> None:
         """A look that takes its time is seen to be under way; a closing console has no screen."""
         if self.screen_stack and not isinstance(self.screen, Dialog):
-            self.notify(printable(f"{' '.join(words)}: asking the nodes …"), timeout=2, markup=False)
+            self.notify(presentable(f"{' '.join(words)}: asking the nodes …"), timeout=2, markup=False)
 
     def _open(self, dialog: Screen[Any], answered: Callable[[Any], None] | None = None) -> None:
         """Above everything, but never under the fingers of a person who types a line."""
@@ -183,5 +183,5 @@ class Above(App[SparkError | None]):
         """What went wrong and what to do next, for a while on the screen and for good under the events."""
         sentence = f"{error.cause} {error.hint}".strip()
         self.store.tell(Event(self.clock.now(), "error", error.node or "console", sentence))
-        text = printable(where_and_why(error) + (f"\n→ {error.hint}" if error.hint else ""))
+        text = presentable(where_and_why(error) + (f"\n→ {error.hint}" if error.hint else ""))
         self.notify(text, severity="error", timeout=12, markup=False)

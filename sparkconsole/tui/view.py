@@ -15,7 +15,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from sparkconsole.model.cluster import Cluster
-from sparkconsole.model.text.printable import printable
+from sparkconsole.model.text.redact import presentable, redact
 from sparkconsole.tui.chrome import KeyLine, Tabs, TitleBar
 from sparkconsole.tui.keyboard.focus import offered
 from sparkconsole.tui.keyboard.keys import GLOBAL, Key
@@ -116,11 +116,11 @@ class View(Screen[None]):
 
     def warn(self, text: str) -> None:
         """Why a key did nothing, whatever the text came from."""
-        self.notify(printable(text), severity="warning", markup=False)
+        self.notify(presentable(text), severity="warning", markup=False)
 
     def to_clipboard(self, text: str, what: str) -> None:
         """Copies it, and says so."""
-        self.app.copy_to_clipboard(text)
+        self.app.copy_to_clipboard(redact(text))
         self.notify(f"copied {what}", timeout=3, markup=False)
 
     def keys_here(self) -> tuple[Key, ...]:

@@ -23,6 +23,7 @@ from sparkconsole.fleet.logs.ring import LineRing
 from sparkconsole.fleet.marks import left_behind
 from sparkconsole.model.cluster import Cluster
 from sparkconsole.model.logs.line import LogLine, log_line
+from sparkconsole.model.text.redact import LineRedactor, redact_data
 from sparkconsole.model.work.answer import Answer, Row
 from sparkconsole.model.work.job import Run, RunState
 from sparkconsole.model.work.news import Advance, News, Output, Remark, Report, StepBegan, StepEnded
@@ -316,7 +317,7 @@ class ConsolePresenter:
     def answer(self, answer: Answer) -> None:
         """In a window; with `--json` behind the words, what a program would be given."""
         if self.request.given.get("json"):
-            text = json.dumps(answer.data, indent=2, ensure_ascii=False, default=str)
+            text = json.dumps(redact_data(answer.data), indent=2, ensure_ascii=False, default=str)
             answer = Answer(answer.data, (text,), answer.exit_code)
         self.face.show_answer(self.words, answer)
 
@@ -354,9 +355,10 @@ class ConsolePresenter:
 
 
 async def _stream(rows: AsyncIterator[Row], task: Task) -> None:
+    hidden = LineRedactor()
     async for row in rows:
         if "exit" in row.data:
             task.answer = Answer({"exit": row.data["exit"]}, (), int(row.data["exit"]))
         for line in row.text.splitlines():
-            task.output.append(log_line(line))
+            task.output.append(log_line(hidden(line)))
         task.version += 1

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from sparkconsole.config.inventory import choose, load, parse
+from sparkconsole.config.inventory import ad_hoc_node, choose, load, parse
 from sparkconsole.config.toml_lines import places
 from sparkconsole.errors import WrongConfig, WrongUsage
+from sparkconsole.remote.ssh_config.place import SshDestination
 
 GOOD = """\
 default = "lab"
@@ -217,3 +220,55 @@ def test_several_clusters_without_a_default_ask_which() -> None:
 def test_without_any_file_the_cluster_is_empty_and_has_the_asked_name() -> None:
     assert choose(parse("", HERE)).nodes == ()
     assert choose(parse("", HERE), cluster="new").name == "new"
+
+
+HOSTILE = [
+    "-oProxyCommand=id",
+    "*",
+    "a b",
+    "a\tb",
+    "a\nb",
+    "a\u0085b",
+    "a\u200bb",
+    "a;id",
+    "$(id)",
+    "a,b",
+    "x" * 300,
+]
+
+
+@pytest.mark.parametrize("word", HOSTILE)
+@pytest.mark.parametrize(
+    "key", ["name", "address", "fabric_address", "user", "identity_file", "eth_if", "ib_if"]
+)
+def test_a_name_that_would_be_an_option_or_a_command_is_refused_by_its_key(key: str, word: str) -> None:
+    if key in ("identity_file", "eth_if", "ib_if") and word.isprintable() and word[0] != "-":
+        return  # a path may have spaces, and an interface has to be there
+    value = [word] if key == "ib_if" else word
+    fields = {"name": "a", "address": "192.0.2.1", key: value}
+    table = ", ".join(f"{name} = {json.dumps(text)}" for name, text in fields.items())
+    with pytest.raises(WrongConfig, match=rf"cluster.toml.*nodes.*{key}"):
+        parse(f"[clusters.lab]\nnodes = [{{ {table} }}]\n", Path("cluster.toml"))
+
+
+@pytest.mark.parametrize("word", ["-oProxyCommand=id", "*", "a;id", "-l@host", "$(id)@host", "a\u200bb"])
+def test_a_word_of_nodes_is_no_option_either(word: str) -> None:
+    with pytest.raises(WrongUsage, match="cannot be an address"):
+        ad_hoc_node(word)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"host": "-oProxyCommand=id"},
+        {"host": "a b"},
+        {"user": "-l"},
+        {"user": "a;id"},
+        {"alias": "*"},
+        {"jumps": ("-J@host",)},
+        {"jumps": ("ok@host", "-oX")},
+    ],
+)
+def test_sshs_configuration_leads_to_no_option(fields: dict[str, Any]) -> None:
+    with pytest.raises(WrongConfig, match=r"^spark-01: ssh's configuration leads to"):
+        SshDestination(**{"address": "spark-01", "host": "192.0.2.1", "port": 22, "user": "ada", **fields})

@@ -178,7 +178,7 @@ def test_what_is_not_known_is_never_called_equal(wanted: str, built: str, said: 
 def test_the_senders_ssh_never_asks_and_believes_only_our_keys() -> None:
     receiver = Receiver("spark2", "192.168.177.12", "nvidia", 2222, ("ssh-ed25519 AAAA", "ssh-rsa BBBB"))
     argv = ssh_argv(receiver)
-    assert argv[-3:] == ("-p", "2222", "nvidia@192.168.177.12")
+    assert argv[-4:] == ("-p", "2222", "--", "nvidia@192.168.177.12")
     for option in (
         "BatchMode=yes",
         "StrictHostKeyChecking=yes",

@@ -24,6 +24,8 @@ from sparkconsole.model.text.units import moment
         ("a\tb", "a       b"),
         ("\x1b", ""),
         ("宽字符 é", "宽字符 é"),
+        ('\x1b[34m"password"\x1b[0m: \x1b[32m"abc"\x1b[0m', '"password": ***'),
+        ("login with hf_aBcDeFgHiJkL", "login with ***"),
     ],
 )
 def test_only_colours_are_left_of_what_a_terminal_would_obey(raw: str, shown: str) -> None:
@@ -34,6 +36,11 @@ def test_a_line_of_ten_megabytes_is_cut_and_says_so() -> None:
     text = normalised("x" * 10_000_000)
     assert len(text) < LONGEST + 50
     assert f"({10_000_000 - LONGEST} more characters)" in text
+
+
+def test_a_secret_at_the_cut_is_hidden_whole() -> None:
+    text = normalised("x" * (LONGEST - 12) + " HF_TOKEN=hf_aBcDeFgHiJkL and more")
+    assert "hf_" not in text
 
 
 @pytest.mark.parametrize(

@@ -1,28 +1,371 @@
-"""What hides a secret costs no more than the text is long, and hides the same behind any name."""
+"""What hides a secret knows the shapes that secrets have, leaves alone what only looks like one, and costs no
+more than the text is long."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from sparkconsole.model.text.redact import redact, secret_name
-
-
-@pytest.mark.parametrize(
-    ("text", "hidden"),
-    [
-        ("HF_TOKEN=abcdef", "HF_TOKEN=***"),
-        ("A_B_C_SECRET_KEY: abcdef", "A_B_C_SECRET_KEY: ***"),
-        ("mine_TOKEN=abcdef", "mine_TOKEN=***"),
-        ("__PASSWORD=abcdef", "__PASSWORD=***"),
-        ("my_api_key='abc def'", "my_api_key=***"),
-        ("x2_hf_token=[abcdef]", "x2_hf_token=[***]"),
-        ("A_TOKEN=one B_TOKEN=two", "A_TOKEN=*** B_TOKEN=***"),
-        ("MAX_TOKENS=5 NOTAPASSWORD=5", "MAX_TOKENS=5 NOTAPASSWORD=5"),
-        ("HF_TOKEN=None", "HF_TOKEN=None"),
-    ],
+from sparkconsole.model.text import redact as redacting
+from sparkconsole.model.text.redact import (
+    STARS,
+    LineRedactor,
+    learn,
+    learn_environment,
+    learn_words,
+    redact,
+    redact_data,
+    redact_words,
+    secret_flag,
+    secret_name,
 )
-def test_the_value_behind_a_secret_name_is_hidden(text: str, hidden: str) -> None:
-    assert redact(text) == hidden
+from tests.pumps import LINEAR, Place, growth, pumps, spread
+
+ROOT = Path(__file__).parent.parent.parent
+JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJub2JvZHkifQ.dozjgNryP4J3jVmNHl0w5N"
+MIXED = "aB3dE5fG7hJ9kL1mN3pQ5rS7tU9vW1xY3z"
+HEX = "0123456789abcdef0123456789abcdef01234567"
+
+
+SECRET = f"""
+HF_TOKEN=«abcdef»
+A_B_C_SECRET_KEY: «abcdef»
+mine_TOKEN=«abcdef»
+__PASSWORD=«abcdef»
+my_api_key=«'abc def'»
+x2_hf_token=[«abcdef»]
+A_TOKEN=«one» B_TOKEN=«two»
+NOTAPASSWORD=«5»
+VLLM_API_KEY=«sk»
+PGPASSWORD=«pw» psql -h db
+MYSQL_PWD=«pw1» mysql
+SSHPASS=«xy» sshpass -e
+REDISCLI_AUTH=«abc»
+DB_PASS=«hunter2»
+SMTP_PASSWORD="«…»"
+export NGC_API_KEY=«{MIXED}»
+WANDB_API_KEY=«{HEX}»
+AWS_SECRET_ACCESS_KEY=«wJalr/XUtn+FEMI/K7MDENG»
+AWS_ACCESS_KEY_ID=«AKIAIOSFODNN7EXAMPLE»
+AWS_SESSION_TOKEN=«FwoGZXIvYXdzE»
+AccountName=x;AccountKey=«abc/def==»;EndpointSuffix=y
+HUGGING_FACE_HUB_TOKEN=«abc»
+PASSWORD=«123456»
+apiKey: «abcdef»
+accessToken=«abcdef»
+clientSecret: «abc.def»
+userPassword = «abc»
+hfToken: «abc»
+db_pwd: «abc»
+password: «correct-horse»
+passphrase: «correct»
+Password: «correct»
+Your API key: «abc-def»
+token: «abc123def456»
+  token: «"abc123def456"»
+"token": "«abc123def456»"
+{{"api_key": «"abc"», "n": 1}}
+{{"password":«"a\\"b"»,"n":1}}
+{{"a": "{{\\"hf_token\\": «\\"abc\\"»}}"}}
+{{'secret': «'abc def'»}}
+Namespace(api_key=«'abc'», port=8000)
+Namespace(api_key=[«'abc'»], port=8000)
+hf_token=«SecretStr('abc'»)
+password=«b'abc'», n=1
+secret => «"abc"»
+private_key := «abc»
+"auth": "«dXNlcjpwYXNz»"
+"identitytoken": «"abc"»
+vllm serve M --api-key «K»
+vllm serve M --api-key=«K»
+vllm serve M --api_key «K» --port 1
+vllm serve M --api-ke «K»
+vllm serve M --api_ke=«K»
+vllm serve M --api-k «K»
+vllm serve M --hf-token «K»
+vllm serve M --hf_token=«K»
+vllm serve M --hf-tok «K»
+hf auth login --token «abc»
+huggingface-cli login --token=«abc»
+prog -token «abc»
+prog --password «pw»
+prog --password='«a b»'
+prog --db-password "«a b»"
+prog --http-password=«pw»
+prog --client-secret «abc»
+prog '--api-key=«a b c»' next
+env 'HF_TOKEN=«a b c»' next
+docker run -e HF_TOKEN=«abc» image
+docker run -ePASSWORD=«abc» image
+docker build --build-arg PIP_TOKEN=«abc» .
+docker login -u x -p «y»
+docker login registry.local -p=«y» -u x
+podman login --username x --password «y»
+sshpass -p «pw» ssh node
+sshpass -p«pw» ssh node
+sshpass -p «'my pw'» ssh node
+mysql -uroot -p«pw» db
+curl -u me:«pw» http://host/
+curl --user 'me:«pw»' http://host/
+redis-cli -h h -a «pw» ping
+wandb login «{HEX}»
+machine h login u password «p»
+default login u password «p»
+machine h login u account a password «p»
+  password «S3cr»
+Authorization: Bearer «abc»
+Authorization: Basic «dXNlcjpwYXNz»
+curl -H 'Authorization: «abcdef»' http://h/
+"Authorization": "Bearer «abc»"
+authorization=Bearer «abc»
+Proxy-Authorization: Basic «dXNlcjpwYXNz»
+Authorization: AWS4-HMAC-SHA256 «Credential=AKIA/x, SignedHeaders=h, Signature=abc»
+X-Api-Key: «abc»
+-H "X-Api-Key: «abc»"
+x-goog-api-key: «abc»
+api-key: «abc»
+X-Auth-Token: «abc»
+X-Vault-Token: «abc»
+Ocp-Apim-Subscription-Key: «abc»
+Cookie: «a=b; c=d»
+Set-Cookie: «session=abc; Path=/»
+token bearer «abcdefgh12»
+https://«abcdef»@github.com/x
+https://«ghp{MIXED}»:«x-oauth-basic»@github.com/x
+https://me:«pw»@host/x
+git+https://oauth2:«pw»@host/x
+postgres://me:«p@ss»@host/db
+redis://:«pw»@host:6379
+ssh://me:«pw»@host
+me:«pw»@host
+ftp me:«pw!»@10.0.0.1 done
+http://h/x?api_key=«abc»&n=1
+http://h/x?n=1&token=«abc»
+http://h/x?n=1&key=«abc»#there
+https://h/x?X-Amz-Credential=«a%2Fb»&X-Amz-Signature=«abc»&n=1
+https://h.blob/x?sv=1&sig=«abc%3D»
+https://hooks.slack.com/services/«T0/B0/abc»
+https://discord.com/api/webhooks/«123/abc»
+the key hf_«{MIXED}» of the hub
+hf_«aBcDeFgHiJ»
+hf_«{"abcdefgh" * 4}»
+ghp_«{MIXED}»
+gho_«{MIXED}»
+github_pat_«{MIXED}_{MIXED}»
+glpat-«abcdefghij_klmno-1»
+nvapi-«abcdefghij-klm_no»
+sk-«abcdefghijklmnop1»
+sk-proj-«abcdefghijklmnop1»
+xoxb-«1234567890-abc»
+AIza«{MIXED}»
+npm_«{MIXED}»
+dckr_pat_«{MIXED}»
+hvs.«{MIXED}»
+tskey-auth-«abcdefgh-1»
+gsk_«{MIXED}»
+sk_live_«abcdefghijklmnop»
+123456789:AA«{MIXED}»
+jwt «{JWT}» ends
+-----BEGIN PRIVATE KEY-----«\\nMIIEvQ\\nabc=\\n»-----END PRIVATE KEY-----
+"""
+PREFIXES = ("hf_", "ghp_", "gho_", "github_pat_", "glpat-", "nvapi-", "sk-proj-", "sk-", "xoxb-", "AIza",
+            "npm_", "dckr_pat_", "hvs.", "tskey-auth-", "gsk_", "sk_live_", "123456789:AA")  # fmt: skip
+"""Words that are hidden with what follows them."""
+
+
+def _rows(table: str) -> list[str]:
+    return [line for line in table.split("\n") if line.strip()]
+
+
+def _halves(row: str) -> tuple[str, str]:
+    """The text of a row, and the right answer."""
+    hidden = ""
+    for at, part in enumerate(row.replace("»", "«").split("«")):
+        if at % 2:
+            cut = next((p for p in PREFIXES if hidden.endswith(p)), "")
+            hidden = hidden[: len(hidden) - len(cut)] + STARS
+        else:
+            hidden += part
+    return row.replace("«", "").replace("»", ""), hidden
+
+
+@pytest.mark.parametrize("row", _rows(SECRET))
+def test_a_secret_is_hidden_and_nothing_else(row: str) -> None:
+    text, hidden = _halves(row)
+    quotes = str.maketrans("", "", "\"'\\")
+    assert redact(text).translate(quotes) == hidden.translate(quotes)
+    assert redact(redact(text)) == redact(text)
+
+
+NONE = f"""
+max_tokens=5
+MAX_TOKENS=5 PASSWORDLESS=5
+total_tokens: 123
+Avg prompt throughput: 12.3 tokens/s, generation 3 tokens/s
+tokenizer=meta-llama/Llama
+--tokenizer-mode auto --tokenizer /models/x
+num_tokens=1 num_batched_tokens: 8192
+from secret_name import secret_flag
+def secret_name(name): return name
+image@sha256:{HEX}{HEX[:24]}
+vllm-node:latest@sha256:{HEX}{HEX[:24]}
+registry.local:5000/vllm@sha256:{HEX}{HEX[:24]}
+commit {HEX}
+/etc/ssh/ssh_host_ed25519_key.pub and /home/x/keys/key
+--api-key-file /run/key
+--password-stdin
+--password-file /x
+HF_TOKEN=None
+api_key=None password: null secret=false
+password=True
+HF_TOKEN=${{HF_TOKEN}}
+-e HF_TOKEN=$HF_TOKEN
+--api-key $VLLM_API_KEY --port 1
+https://${{TOKEN}}@github.com/x
+token: {{{{ secrets.GH }}}}
+openai/gpt-oss-120b nvidia/DeepSeek-R1-FP4
+HF_HUB_ENABLE_HF_TRANSFER=1 hf_transfer hf_hub_download hf_xet_get
+256 SHA256:AbCdEfGh0123456789AbCdEfGh0123456789AbCdEfG me@host (ED25519)
+http://spark-01:8888/v1/models
+http://10.0.0.1:8265
+ws://10.0.0.1:10001
+ssh admin@spark-01
+admin@10.0.0.1:22
+me.too@example.org
+mailto:me@example.org
+token_ids=[1,2] eos_token_id: 2
+EOS_TOKEN=2 PAD_TOKEN: 0
+bos_token=<|begin|> image_token: <image>
+passwordless sudo, password authentication is off
+PasswordAuthentication no
+ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJabcdefghijklmnopqrstuvwxyz0123456789AB me@host
+unexpected token: 'endfor'
+token: 5
+secret: {{
+docker build --secret id=hf,src=/x .
+docker run -u 1000:1000 --user 1000:1000 -p 8888:8888 image
+docker ps -p
+ssh -p 22 admin@host
+mkdir -p /a/b
+docker login registry.local
+the key is in the file
+api_key: str | None = None
+the password: is required
+--api-key is refused, put it into VLLM_API_KEY
+a task-0123456789abcdef0123 of disk-0123456789abcdef
+SparkConsole: asks for --yes=stop
+20261130-143523-serve-ab12
+sk-learn is no key
+1 token, 2 tokens; tokens: 7
+password for admin@spark-01
+/run/secrets/hf_token
+HF_TOKEN_PATH=/root/.cache/huggingface/token
+key=value keys=1 --key x
+{{"role": "user", "content": "x"}}
+author: me authority=x oauth
+GPG_KEY=7169605F62C751356D054A26A821E680E5FA6305
+x-request-id: abc cache_key=abc primary_key=1
+secret is not set; HF_TOKEN is not set; HF_TOKEN: not set
+--set HF_TOKEN=…
+raylet:12345@spark-01
+Cookies are off; the cookie banner
+eyJ is no token
+npm:left-pad@1.2.3
+"""
+
+
+@pytest.mark.parametrize("row", _rows(NONE))
+def test_what_only_looks_like_one_stays(row: str) -> None:
+    assert redact(row) == row
+    assert redact_words(row.split()) == tuple(row.split())
+
+
+def test_the_tables_are_as_long_as_they_ought_to_be() -> None:
+    assert len(_rows(SECRET)) >= 100
+    assert len(_rows(NONE)) >= 50
+
+
+@pytest.mark.parametrize("name", ["README.md", "docs/reference.md", "docs/console.md", "docs/words.md"])
+def test_nothing_that_this_project_says_of_itself_is_hidden(name: str) -> None:
+    changed = [row for row in (ROOT / name).read_text("utf-8").splitlines() if redact(row) != row]
+    assert changed == []
+
+
+WORDS = [
+    ("serve M -- --api_key K", "serve M -- --api_key ***"),
+    ("serve M -- --api-ke=K", "serve M -- --api-ke=***"),
+    ("launch -e HF_TOKEN=a=b", "launch -e HF_TOKEN=***"),
+    ("launch -eHF_TOKEN=a", "launch -eHF_TOKEN=***"),
+    ("launch --env=DB_PASS=a", "launch --env=DB_PASS=***"),
+    ("sparkconsole --set MY_PASSWORD=a", "sparkconsole --set MY_PASSWORD=***"),
+    ("docker login -u x -p y", "docker login -u x -p ***"),
+    ("sshpass -p y ssh n", "sshpass -p *** ssh n"),
+    ("mkdir -p y", "mkdir -p y"),
+    ("vllm serve --hf-token --port 1", "vllm serve --hf-token --port 1"),
+    ("serve M --api-key None", "serve M --api-key None"),
+]
+
+
+@pytest.mark.parametrize(("words", "hidden"), WORDS)
+def test_an_argv_keeps_its_words_but_for_secrets(words: str, hidden: str) -> None:
+    assert " ".join(redact_words(words.split())) == hidden
+
+
+def test_a_word_with_spaces_is_hidden_whole() -> None:
+    words = ("launch", "--env=HF_TOKEN=a b", "MY_API_KEY=c d", "--password", "e f")
+    assert redact_words(words) == (
+        "launch",
+        "--env=HF_TOKEN=***",
+        "MY_API_KEY=***",
+        "--password",
+        "***",
+    )
+
+
+def test_data_hides_by_its_keys_and_keeps_its_shape() -> None:
+    data = {"token": "abc", "n": 1, "rows": [{"apiKey": "x", "argv": ["--api_key", "K"]}], "tokens": "7"}
+    hidden = {
+        "token": "***",
+        "n": 1,
+        "rows": [{"apiKey": "***", "argv": ["--api_key", "***"]}],
+        "tokens": "7",
+    }
+    assert redact_data(data) == hidden
+
+
+KEY = [
+    "-----BEGIN OPENSSH PRIVATE KEY-----",
+    "b3BlbnNz" * 8 + "aC1rZXkt",
+    "QUJDRA==",
+    "-----END OPENSSH PRIVATE KEY-----",
+]
+
+
+@pytest.mark.parametrize("before", ["", "spark-01 ", "2026-01-31T12:00:00Z spark-01 "])
+def test_a_private_key_is_hidden_over_its_lines_and_no_line_after_it(before: str) -> None:
+    line = LineRedactor()
+    said = [line(before + text) for text in (*KEY, "done")]
+    assert said == [before + text for text in (KEY[0], STARS, STARS, KEY[-1], "done")]
+    assert redact("\n".join(KEY)) == "\n".join((KEY[0], STARS, STARS, KEY[-1]))
+
+
+def test_a_key_that_is_cut_off_hides_no_sentence_behind_it() -> None:
+    line = LineRedactor()
+    assert [line(text) for text in (*KEY[:2], "the node is gone", "done")][2:] == ["the node is gone", "done"]
+
+
+def test_what_was_learned_is_hidden_wherever_it_stands() -> None:
+    learn_environment({"MY_TOKEN": "plain words", "OTHER_TOKEN": "short", "HOME": "/home/somebody"})
+    learn_words(("launch", "-e", "DB_PASSWORD=it's", "--set", "X_SECRET=four", "--api_key", "key0"))
+    text = "plain words, short, /home/somebody, it's 'it'\"'\"'s' four key0"
+    assert redact(text) == "***, short, /home/somebody, *** '***' *** ***"
+
+
+@pytest.mark.parametrize("value", ["true", "None", "${HF_TOKEN}", "abc", ""])
+def test_what_is_no_secret_is_not_learned(value: str) -> None:
+    learn((value,))
+    assert redact(f"so {value} is") == f"so {value} is"
 
 
 def test_a_long_name_of_parts_ends_in_a_secret() -> None:
@@ -31,11 +374,39 @@ def test_a_long_name_of_parts_ends_in_a_secret() -> None:
     assert redact(long) == long
 
 
-@pytest.mark.parametrize("name", ["TOKEN", "HF_TOKEN", "A_1_API_KEY", "api_key", "my_secret", "hf_token"])
+@pytest.mark.parametrize(
+    "name", ["TOKEN", "HF_TOKEN", "A_1_API_KEY", "api_key", "my_secret", "hf_token", "my_TOKEN", "HF-TOKEN",
+             "token", "apiKey", "X-Api-Key", "PGPASSWORD", "DB_PASS", "1_TOKEN", "clientSecret"],
+)  # fmt: skip
 def test_a_name_that_holds_a_secret(name: str) -> None:
     assert secret_name(name)
 
 
-@pytest.mark.parametrize("name", ["TOKENS", "1_TOKEN", "my_TOKEN", "HF-TOKEN", "token", "keys"])
+@pytest.mark.parametrize(
+    "name", ["TOKENS", "keys", "tokenizer", "max_tokens", "eos_token", "EOS_TOKEN", "PWD", "OLDPWD",
+             "HF_TOKEN_PATH", "secret_name", "passwordless", "node", "key"],
+)  # fmt: skip
 def test_a_name_that_holds_none(name: str) -> None:
     assert not secret_name(name)
+
+
+@pytest.mark.parametrize(
+    "word", ["--api-key", "--api_key", "--api-ke", "--hf_token", "--hf-to", "--password", "-token"]
+)
+def test_a_flag_before_a_secret(word: str) -> None:
+    assert secret_flag(word)
+
+
+@pytest.mark.parametrize(
+    "word", ["--tokenizer", "--api-key-file", "--api", "--hf-overrides", "--port", "api-key"]
+)
+def test_a_flag_before_none(word: str) -> None:
+    assert not secret_flag(word)
+
+
+@pytest.mark.parametrize("at", range(len(redacting.shapes())))
+def test_every_shape_is_linear_and_found_by_its_signs(at: int) -> None:
+    signs, pattern = redacting.shapes()[at]
+    for ask in Place("", pattern, {"finditer"}).asked():
+        assert [p for p in spread(pumps(pattern), 400) if growth(ask, p, 2_560) > LINEAR] == []
+    assert all(sign == sign.lower() for sign in signs)

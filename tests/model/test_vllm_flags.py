@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from pydantic import ValidationError
 
+from sparkconsole.model.bench import OURS, BenchSpec
+from sparkconsole.model.serve.spec import ServeSpec, notes
 from sparkconsole.model.serve.vllm_flags import flag_of, names, value, whole, without
 
 
@@ -18,10 +21,47 @@ from sparkconsole.model.serve.vllm_flags import flag_of, names, value, whole, wi
         ("-tp=2", "--tensor-parallel-size"),
         ("--data-parallel-size", "--data-parallel-size"),
         ("--data_parallel_size_local", "--data-parallel-size-local"),
+        ("--hf_token", "--hf-token"),
+        ("--hf-tok=x", "--hf-token"),
+        ("--served_model_name", "--served-model-name"),
+        ("--speculative-config.method", "--speculative-config"),
     ],
 )
 def test_every_spelling_of_a_flag_is_that_flag(word: str, flag: str) -> None:
     assert flag_of(word) == flag
+
+
+@pytest.mark.parametrize(
+    "word", ["--save_result", "--save-result", "--save-res", "--result_dir=x", "--num_prompts"]
+)
+def test_a_benchmarks_own_flags_are_the_consoles(word: str) -> None:
+    assert flag_of(word, OURS)
+    with pytest.raises(ValidationError, match="the console's"):
+        BenchSpec(model="m", extra=(word, "5"))
+
+
+@pytest.mark.parametrize(
+    ("word", "why"),
+    [
+        ("--api_key", "VLLM_API_KEY"),
+        ("--api-ke", "VLLM_API_KEY"),
+        ("--api_ke=K", "VLLM_API_KEY"),
+        ("--hf_token", "HF_TOKEN"),
+        ("--hf-tok=K", "HF_TOKEN"),
+        ("--served_model_name", "--served-model-name"),
+        ("--served-model", "--served-model-name"),
+        ("--por=1", "--port"),
+        ("--node_rank", "--node-rank"),
+    ],
+)
+def test_what_is_refused_is_refused_in_every_spelling(word: str, why: str) -> None:
+    with pytest.raises(ValidationError, match=why):
+        ServeSpec(model="m", extra=(word, "K"))
+
+
+@pytest.mark.parametrize("word", ["--swap_space", "--swap-sp", "--disable_log_requests"])
+def test_what_newer_vllm_refuses_is_told_in_every_spelling(word: str) -> None:
+    assert "refuses" in notes(ServeSpec(model="m", extra=(word, "4")))[0]
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from sparkconsole.clock import cancelled, together
 from sparkconsole.errors import Absent, ChangedHostKey, SparkError, TooMuch, UnknownHostKey, Unreachable
 from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.fleet.logs.sources import Source, Stamped
+from sparkconsole.model.text.redact import LineRedactor
 from sparkconsole.model.text.units import moment
 
 WINDOW_S = 0.2
@@ -69,6 +70,7 @@ class _Reading:
     awaited: float | None = None
     """Since when its node is awaited."""
     reminded: float = 0.0
+    hidden: LineRedactor = field(default_factory=LineRedactor)
 
 
 @dataclass(slots=True)
@@ -118,10 +120,10 @@ class LogMerge:
         except SparkError as error:
             wrong.append(_silence(source, error, now))
         at = next((own for time, _ in rows if (own := moment(time))), now)
-        entries: list[MergedLine] = []
+        entries, hidden = list[MergedLine](), LineRedactor()
         for time, text in rows:
             at = max(at, moment(time) or at)
-            entries.append(MergedLine(source, at, text, time))
+            entries.append(MergedLine(source, at, hidden(text), time))
         return [*entries, *wrong]
 
     def _kept(self, text: str) -> bool:
@@ -223,7 +225,7 @@ class LogMerge:
         at = own or reading.newest or self.fleet.clock.now()
         if own is not None:
             reading.newest = own
-        self._put(MergedLine(reading.source, at, text, time))
+        self._put(MergedLine(reading.source, at, reading.hidden(text), time))
 
     async def _free(self) -> None:
         while len(self._held) >= HELD or self._chars >= HELD_CHARS:

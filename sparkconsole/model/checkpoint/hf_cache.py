@@ -6,6 +6,7 @@ As huggingface_hub (constants.py, 0.20 to 1.x) finds it: HF_HUB_CACHE, else HF_H
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -46,6 +47,12 @@ class HfCache:
 def usual_cache(home: str) -> HfCache:
     """The one of a login whose home that is and who said nothing."""
     return HfCache(f"{home}/{USUAL}", f"{home}/{USUAL}/hub")
+
+
+def as_word(path: str) -> str:
+    """A path as a shell takes it; `~/` stays what it means."""
+    home = "~/" * path.startswith("~/")
+    return home + shlex.quote(path.removeprefix(home))
 
 
 def models_at(facts: NodeFacts) -> str:

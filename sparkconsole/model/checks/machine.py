@@ -72,8 +72,9 @@ def _not_permitted(node: str, look: Look, user: str) -> Finding:
     if user in look.facts.found.docker_group:
         return fail("docker", node, f"{text} yet: this login is older than the group", "log in again")
     add = as_root(look, "usermod", "-aG", "docker", user)
-    fix = Fix(f"let {user} use docker, from the next login on", add)
-    return fail("docker", node, text, f"sudo usermod -aG docker {user}, then log in again", fix)
+    fix = Fix(f"let {user} use docker, from the next login on", add) if look.facts.user else None
+    remedy = f"sudo usermod -aG docker {look.facts.user or '$USER'}, then log in again"
+    return fail("docker", node, text, remedy, fix)
 
 
 def gpu(_: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:

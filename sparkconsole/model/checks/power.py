@@ -35,7 +35,7 @@ def clamped(_: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
     """A clock above what a unit sets at boot: the clamp does not survive a reset of the driver."""
     clocks = [g.clock_mhz for g in look.facts.gpus if g.clock_mhz is not None]
     for unit, most in look.facts.found.clamps.items():
-        if any(clock > most + CLOCK_SLACK_MHZ for clock in clocks):
+        if unit and any(clock > most + CLOCK_SLACK_MHZ for clock in clocks):
             fix = Fix(f"start {unit} again", as_root(look, "systemctl", "restart", unit))
             text = f"the GPU runs at {max(clocks):.0f} MHz, and {unit} should hold it at {most}"
             yield warn("gpu", node, text, f"sudo systemctl restart {unit}", fix)

@@ -10,7 +10,7 @@ from sparkconsole.model.fabric.links import Hca, NodeNetwork
 from sparkconsole.model.finding import Finding, fail, ok, warn
 from sparkconsole.model.launch.spec import Backend
 from sparkconsole.model.serve.engine import LiveRank
-from sparkconsole.model.serve.vllm_flags import SHORT, value
+from sparkconsole.model.serve.vllm_flags import flag_of, value
 from sparkconsole.model.text.alike import groups
 from sparkconsole.model.text.redact import secret_flag
 
@@ -181,7 +181,7 @@ def _flags(words: tuple[str, ...]) -> dict[str, str]:
     for word in words[2:]:
         if word.startswith("-") and not word[1:2].isdigit():
             head, _, value = word.partition("=")
-            name = SHORT.get(head, head.replace("_", "-"))
+            name = flag_of(head) or head.replace("_", "-")
             found[name] = value
         else:
             found[name] = f"{found.get(name, '')} {word}".strip()

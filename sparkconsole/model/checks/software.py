@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from sparkconsole.model.checkpoint.hf_cache import models_at, usual_cache
+from sparkconsole.model.checkpoint.hf_cache import as_word, models_at, usual_cache
 from sparkconsole.model.checkpoint.weights import Checkpoint
 from sparkconsole.model.checks.evidence import ClusterEvidence, Judgement, Look, as_root, copied, equal
 from sparkconsole.model.docker import Container, difference
@@ -264,7 +264,7 @@ def cache(evidence: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]
         text = f"{user} may not write to {closed}: a container made it as root"
         if owner not in ("", user):
             text = f"{models_at(look.facts)} belongs to {owner}, not to {user}: downloads will fail"
-        remedy = f"sudo chown -R {user} {models_at(look.facts)}"
+        remedy = f"sudo chown -R {user or '$USER'} {as_word(models_at(look.facts))}"
         yield warn("cache", node, text, remedy, _give_back(evidence, look))
     else:
         text = "the model cache is the user's" if owner else "no cache yet"

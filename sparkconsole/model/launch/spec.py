@@ -150,13 +150,14 @@ def without_secret_values(words: Iterable[str], environ: Mapping[str, str]) -> t
 
 
 def _without_secret_value(word: str, environ: Mapping[str, str]) -> str:
-    name, equals, value = word.removeprefix("--env=").removeprefix("-e=").partition("=")
+    pair = word.removeprefix("--env=").removeprefix("-e=").removeprefix("-e")
+    name, equals, value = pair.partition("=")
     if not equals or not secret_name(name):
         return word
     if environ.get(name) != value:
         hint = f"put it into this console's environment and write `-e {name}` without a value"
         raise WrongUsage(f"the value of {name} would stand in a process list on every node", hint=hint)
-    return word.removesuffix(f"={value}")
+    return name if pair == word else f"--env={name}"
 
 
 def flag_values(words: tuple[str, ...], flags: tuple[str, ...]) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sparkconsole.model.logs.severity import Level, letter_level, marked, spelled
+from sparkconsole.model.text.redact import redact
 from sparkconsole.model.text.units import moment
 
 __all__ = ["LONGEST", "Level", "LogLine", "level_of", "log_line", "normalised"]
@@ -65,11 +66,13 @@ def normalised(raw: str) -> str:
     text = raw.rstrip("\r\n")
     if "\r" in text:
         text = next((part for part in reversed(text.split("\r")) if part), "")
-    if len(text) > LONGEST:
-        text = f"{text[:LONGEST]} … ({len(text) - LONGEST} more characters)"
-    if text.isprintable():
-        return text
-    return _CONTROLS.sub("", _OTHER.sub("", text)).expandtabs(8)
+    more = f" … ({len(text) - LONGEST} more characters)" if len(text) > LONGEST else ""
+    # Half a secret would not be known for one, nor one in colours.
+    text = text[: 2 * LONGEST]
+    text = text if text.isprintable() else _CONTROLS.sub("", _OTHER.sub("", text)).expandtabs(8)
+    bare = _SGR.sub("", text) if "\x1b" in text else text
+    text = text if redact(bare) == bare else redact(bare)
+    return text[:LONGEST] + more if more else text
 
 
 def level_of(text: str) -> Level:

@@ -79,8 +79,11 @@ class ServeSpec(BaseModel):
         for flag in ("--host", "--port", "--served-model-name", "--model"):
             if vllm_flags.names(value, flag):
                 raise ValueError(f"{flag} belongs in front of the --")
-        if vllm_flags.names(value, "--api-key"):
-            raise ValueError("a key in a command can be read by everybody: put it into VLLM_API_KEY instead")
+        for flag, variable in (("--api-key", "VLLM_API_KEY"), ("--hf-token", "HF_TOKEN")):
+            if vllm_flags.names(value, flag):
+                raise ValueError(
+                    f"a key in a command can be read by everybody: put it into {variable} instead"
+                )
         if placed := next((flag for flag in PLACED if vllm_flags.names(value, flag)), ""):
             why = "is given to each rank by sparkconsole; say only how many: --dp, --tp, --pp"
             raise ValueError(f"{placed} {why}")
@@ -145,7 +148,7 @@ def preset(model: str, data: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def notes(spec: ServeSpec) -> tuple[str, ...]:
     """What a person should know before this is started."""
-    given = {w.partition("=")[0].replace("_", "-") for w in spec.extra if w.startswith("--")}
+    given = {vllm_flags.flag_of(word, GONE) for word in spec.extra}
     found = [f"vLLM from {since} on refuses {flag}" for flag, since in GONE.items() if flag in given]
     if spec.load_format == "fastsafetensors" and (spec.gpu_memory_utilization or 0.9) > 0.8:
         found.append("fastsafetensors needs room beside the weights: keep them under 0.8 of the memory")

@@ -8,7 +8,7 @@ takes any beginning that is no flag by itself. The last one said counts.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from decimal import Decimal
 from itertools import zip_longest
 
@@ -28,7 +28,7 @@ OTHER_ARITHMETIC = frozenset((
 ))  # fmt: skip
 """Words that change how much memory a model takes: whether it fits is then not judged."""
 KNOWN = frozenset(SHORT.values()) | OTHER_ARITHMETIC | {
-    "--api-key", "--distributed-executor-backend", "--dtype", "--enforce-eager",
+    "--api-key", "--hf-token", "--distributed-executor-backend", "--dtype", "--enforce-eager",
     "--gpu-memory-utilization", "--headless", "--host", "--kv-cache-dtype", "--language-model-only",
     "--load-format", "--master-addr", "--master-port", "--max-model-len", "--max-num-batched-tokens",
     "--max-num-seqs", "--model", "--port", "--served-model-name", "--tokenizer", "--trust-remote-code",
@@ -41,14 +41,17 @@ _STEPS: Mapping[str, int] = {"k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 _BINARY: Mapping[str, int] = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
 
-def flag_of(word: str) -> str:
-    """The flag that `word` means, by its full name; empty for a value, and for flags that do not matter."""
+def flag_of(word: str, known: Collection[str] = KNOWN) -> str:
+    """The flag of `known` that `word` means, by its full name; empty for a value, and for flags beside them.
+
+    `--speculative-config.method` is a part of that flag.
+    """
     if not word.startswith("--"):
         return SHORT.get(word.partition("=")[0], "")
-    spelled = word.partition("=")[0].replace("_", "-")
-    if spelled in KNOWN:
+    spelled = word.partition("=")[0].partition(".")[0].replace("_", "-")
+    if spelled in known:
         return spelled
-    meant = [flag for flag in KNOWN if flag.startswith(spelled)] if len(spelled) >= _SHORTEST else []
+    meant = [flag for flag in known if flag.startswith(spelled)] if len(spelled) >= _SHORTEST else []
     return meant[0] if len(meant) == 1 else ""
 
 

@@ -94,7 +94,7 @@ def ssh_argv(receiver: Receiver) -> tuple[str, ...]:
         "Ciphers=aes128-gcm@openssh.com,aes256-gcm@openssh.com,chacha20-poly1305@openssh.com,aes128-ctr,aes256-ctr",
     )
     flags = tuple(word for option in options for word in ("-o", option))
-    return ("ssh", *flags, "-p", str(receiver.port), receiver.target)
+    return ("ssh", *flags, "-p", str(receiver.port), "--", receiver.target)
 
 
 def authorise_hint(receiver: Receiver, sender: str) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import Any
 
-from sparkconsole.model.text.printable import printable
+from sparkconsole.model.text.redact import presentable
 
 GAP = 2
 SHORT = 16
@@ -81,7 +81,7 @@ def is_in_columns(sheet: Sheet, width: int | None) -> bool:
 
 def _cells(sheet: Sheet) -> tuple[list[list[str]], list[int]]:
     """Its cells as they can be shown, and how wide each column is."""
-    rows = [[" ".join(printable(c).split()) for c in row] for row in (sheet.columns, *sheet.rows)]
+    rows = [[" ".join(presentable(c).split()) for c in row] for row in (sheet.columns, *sheet.rows)]
     return rows, [max(map(_drawn_width, column)) for column in zip(*rows, strict=True)]
 
 

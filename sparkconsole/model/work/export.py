@@ -6,7 +6,7 @@ import re
 import shlex
 from collections.abc import Iterable, Sequence
 
-from sparkconsole.model.text.redact import STARS, secret_flag
+from sparkconsole.model.text.redact import STARS, redact_words, secret_flag
 from sparkconsole.model.work.job import Run
 
 _VARIABLE = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}")
@@ -17,12 +17,12 @@ def export_script(runs: Iterable[Run]) -> str:
     ordered = sorted(runs, key=lambda run: (run.started, run.id))
     clusters = tuple(dict.fromkeys(run.cluster for run in ordered if run.cluster))
     lines = [f"# cluster: {', '.join(clusters)}"] if clusters else []
-    names = sorted({name for run in ordered for name in secrets_of(run.words)})
+    names = sorted({name for run in ordered for name in secrets_of(redact_words(run.words))})
     lines += [f"# {name} comes from the environment, or --set {name}=…" for name in names]
     for run in ordered:
         code = f", exit {run.exit_code}" if run.exit_code is not None else ""
         lines.append(f"# {run.started:%Y-%m-%d %H:%M:%S} UTC: {run.state}{code} ({run.id})")
-        lines.append(verb_line(run.words))
+        lines.append(verb_line(redact_words(run.words)))
     return "\n".join(lines) + "\n"
 
 

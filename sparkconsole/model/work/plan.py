@@ -3,11 +3,11 @@ script show the same one."""
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from sparkconsole.model.text.redact import command_line
 from sparkconsole.model.work.answer import Sheet, header_and_rows
 from sparkconsole.model.work.consequences import Consequences, Moves
 from sparkconsole.model.work.job import Job
@@ -51,8 +51,8 @@ class Step:
     when it is seen running: what comes of it is read back by who follows it."""
 
     def shown(self) -> str:
-        """The command as a person could type it on the node."""
-        return shlex.join(self.argv)
+        """The command as a person could type it on the node, without its secrets."""
+        return command_line(self.argv)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +122,7 @@ def plan_lines(plan: Plan) -> list[str]:
         if step.stdin:
             lines += [*(f"      {line}" for line in step.stdin.splitlines()), "      EOF"]
         if step.undo:
-            lines.append(f"    undo: {shlex.join(step.undo)}")
+            lines.append(f"    undo: {command_line(step.undo)}")
     return lines
 
 

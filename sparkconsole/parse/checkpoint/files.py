@@ -12,17 +12,21 @@ from sparkconsole.model.checkpoint.cached import CachedModel
 from sparkconsole.model.checkpoint.files import CheckpointFiles
 from sparkconsole.model.checkpoint.weights import Checkpoint, Tensors, WeightFile
 from sparkconsole.model.transfer.outcome import ByteProgress
+from sparkconsole.parse import values
 from sparkconsole.parse.machine.facts import parse_meminfo
 from sparkconsole.parse.values import as_count, as_number, as_object, json_object, json_value
 
 _NOT_OURS = (ValueError, TypeError, AttributeError, LookupError, OverflowError, RecursionError)
+_FOLDERS = ("root", "home", "there")
 OWNER_HINT = "the cache's owner is shown by: sparkconsole doctor"
 
 
 def parse_holding(text: str) -> CheckpointFiles:
     """SparkError when it is not what the program prints."""
     try:
-        return CheckpointFiles(**_fields(CheckpointFiles, json_value(text)))
+        data = _fields(CheckpointFiles, json_value(text))
+        plain = {k: values.plain_name(data.get(k, "")) for k in ("user", "owner")}
+        return CheckpointFiles(**data | plain | {k: values.plain_path(data.get(k, "")) for k in _FOLDERS})
     except _NOT_OURS as error:
         cause = "what it said of the model's files could not be understood"
         raise SparkError(cause, hint="try again") from error

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from sparkconsole.errors import SparkError
 from sparkconsole.model.checkpoint.hf_cache import HfCache, usual_cache
+from sparkconsole.parse.values import plain_path
 
 
 def parse_hf_cache(text: str, node: str) -> HfCache:
     """Lines `home PATH`, then `folder PATH` and perhaps `is hub`, or NAME=PATH of which the last counts."""
     rows = (line.partition(" ") for line in text.splitlines())
-    values = {key: value for key, _, value in rows if value.startswith("/") or (key, value) == ("is", "hub")}
+    values = {key: value for key, _, value in rows if plain_path(value) or (key, value) == ("is", "hub")}
     if "home" not in values:
         raise SparkError("its home folder is not known", hint="is $HOME set for that login?", node=node)
     home = values["home"].rstrip("/")
@@ -37,4 +38,4 @@ def _of_variables(values: dict[str, str], home: str) -> HfCache:
 def _path(text: str, home: str) -> str:
     """A whole path; empty for what is none."""
     path = f"{home}{text[1:]}" if text == "~" or text.startswith("~/") else text
-    return path.rstrip("/") if path.startswith("/") else ""
+    return plain_path(path.rstrip("/"))

@@ -20,7 +20,7 @@ from sparkconsole.model.docker_host import DockerHost, found_at
 from sparkconsole.model.launch.state import Why
 from sparkconsole.parse.diagnose.explain import cause_of
 from sparkconsole.parse.known import During
-from sparkconsole.parse.values import as_count, as_list, as_object, whole
+from sparkconsole.parse.values import as_count, as_list, as_object, plain_image, plain_name, whole
 
 _CONFIG_KEYS = ("Env", "Entrypoint", "Cmd", "WorkingDir", "User", "Labels")
 _NO_NAMES = ("<none>", "moby-dangling")
@@ -38,10 +38,10 @@ def container_from(data: Mapping[str, Any]) -> Container:
     code = state.get("ExitCode")
     running = state.get("Status") == "running"
     return Container(
-        name=str(data.get("Name", "")).removeprefix("/"),
-        id=str(data.get("Id", "")),
-        image=str(config.get("Image", "")),
-        image_id=str(data.get("Image", "")),
+        name=plain_name(str(data.get("Name", "")).removeprefix("/")),
+        id=plain_image(str(data.get("Id", ""))),
+        image=plain_image(str(config.get("Image", ""))),
+        image_id=plain_image(str(data.get("Image", ""))),
         state=str(state.get("Status", "")),
         exit_code=None if running or not isinstance(code, int) else code,
         oom_killed=bool(state.get("OOMKilled")),
@@ -57,8 +57,8 @@ def image_from(data: Mapping[str, Any], tag: str = "") -> ImageIdentity:
     kept = {key: config[key] for key in _CONFIG_KEYS if config.get(key)}
     digest = hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
     return ImageIdentity(
-        tag=tag or next(iter(_texts(data.get("RepoTags"))), ""),
-        id=str(data.get("Id", "")),
+        tag=tag or next(iter(_names(data.get("RepoTags"))), ""),
+        id=plain_image(str(data.get("Id", ""))),
         platform="/".join(str(p) for key in ("Os", "Architecture", "Variant") if (p := data.get(key))),
         layers=tuple(_texts(as_object(data.get("RootFS")).get("Layers"))),
         config_digest=digest,
@@ -71,8 +71,8 @@ def image_from(data: Mapping[str, Any], tag: str = "") -> ImageIdentity:
 
 def names_from(listed: Mapping[str, Any]) -> tuple[str, ...]:
     """The names of an entry of `GET /images/json`: tags, else a digest, else one empty name."""
-    tags = [t for t in _texts(listed.get("RepoTags")) if t.partition(":")[0] not in _NO_NAMES]
-    digests = [d for d in _texts(listed.get("RepoDigests")) if d.partition("@")[0] not in _NO_NAMES]
+    tags = [t for t in _names(listed.get("RepoTags")) if t.partition(":")[0] not in _NO_NAMES]
+    digests = [d for d in _names(listed.get("RepoDigests")) if d.partition("@")[0] not in _NO_NAMES]
     return tuple(tags or digests[:1] or ("",))
 
 
@@ -92,6 +92,10 @@ def usage_from(data: Mapping[str, Any], free: str = "") -> DiskUsage:
 def _texts(value: Any) -> list[str]:
     """What a list has of text."""
     return [text for text in as_list(value) if isinstance(text, str)]
+
+
+def _names(value: Any) -> list[str]:
+    return [name for name in _texts(value) if plain_image(name)]
 
 
 def _record(data: Mapping[str, Any]) -> CacheRecord:

@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 
 from sparkconsole.model.facts import Bystander, DeepProbe, Listener
-from sparkconsole.parse.values import number, pairs, whole, yes_or_no
+from sparkconsole.parse.values import number, pairs, plain_name, plain_path, whole, yes_or_no
 
 _PROGRAM = re.compile(r'users:\(\("([^"]*)"')
 
@@ -24,7 +24,7 @@ def parse_deep_probe(parts: Mapping[str, str]) -> DeepProbe:
     return DeepProbe(
         uid=whole(first["uid"]),
         ssh_folder=yes_or_no(first["ssh"]),
-        docker_group=tuple(w for w in first["docker-group"].split(",") if w),
+        docker_group=tuple(w for w in first["docker-group"].split(",") if plain_name(w)),
         hotplug=yes_or_no(first["hotplug"]),
         reboot_required=yes_or_no(first["reboot"]),
         lingers=yes_or_no(first["linger"]),
@@ -36,12 +36,14 @@ def parse_deep_probe(parts: Mapping[str, str]) -> DeepProbe:
         containers=_containers(parts.get("containers", "")),
         kernel_log=_counted(parts.get("kernel", "")),
         compile_cache_types=_named(rows, "compile"),
-        cache_closed=first["closed"],
+        cache_closed=plain_path(first["closed"]),
         firmware_news=first["fwupd"],
         nic_updater=yes_or_no(first["updater"]),
         uptime_s=number(first["uptime"]),
         ended={"orderly": True, "abruptly": False}.get(first["ended"]),
-        clamps={u: n for u, v in _named(rows, "clamp").items() if (n := whole(v)) is not None},
+        clamps={
+            u: n for u, v in _named(rows, "clamp").items() if plain_name(u) and (n := whole(v)) is not None
+        },
     )
 
 
@@ -75,7 +77,9 @@ def _containers(text: str) -> tuple[Bystander, ...] | None:
     *lines, last = text.strip().splitlines() or [""]
     if last != "asked":
         return None
-    return tuple(Bystander(*(row + [""] * 5)[:5]) for line in lines if (row := line.split("|"))[0])
+    return tuple(
+        Bystander(*(row + [""] * 5)[:5]) for line in lines if plain_name((row := line.split("|"))[0])
+    )
 
 
 def _counted(text: str) -> dict[str, int]:

@@ -13,7 +13,7 @@ from sparkconsole.parse.fabric.ip_addr import parse_ip_addr
 from sparkconsole.parse.fabric.rdma import parse_ibdev2netdev, parse_rdma_sysfs
 from sparkconsole.parse.machine.deep_probe import DEEPER, parse_deep_probe
 from sparkconsole.parse.machine.nvidia_smi import parse_gpu_processes, parse_gpus
-from sparkconsole.parse.values import number, pairs, whole, yes_or_no
+from sparkconsole.parse.values import number, pairs, plain_name, plain_path, whole, yes_or_no
 
 _LINE = re.compile(r"^(\w+):\s+(\d{1,15}) kB\s*$", re.ASCII)
 
@@ -26,11 +26,11 @@ def parse_facts(text: str, mark: str, node: str) -> NodeFacts:
     fabric = parse_fabric(parts)
     return NodeFacts(
         node=node,
-        hostname=host[0],
+        hostname=plain_name(host[0]),
         kernel=host[1],
         machine=host[2],
-        user=host[3],
-        home=host[4],
+        user=plain_name(host[3]),
+        home=plain_path(host[4]),
         clock_s=number(host[5]),
         clock_synced=yes_or_no(parts.get("ntp", "").strip()),
         release=_release(parts.get("release", "")),
@@ -41,7 +41,7 @@ def parse_facts(text: str, mark: str, node: str) -> NodeFacts:
         memory=parse_meminfo(parts.get("memory", "")),
         docker=_docker(parts.get("docker", "")),
         free=_free(parts),
-        cache_owner=parts.get("cache", "").strip(),
+        cache_owner=plain_name(parts.get("cache", "").strip()),
         listening=parse_listening(parts.get("listen", "")),
         unparsed=_unparsed(parts, fabric),
         deep_probe=parse_deep_probe(parts) if DEEPER & parts.keys() else None,
@@ -55,10 +55,10 @@ def parse_fabric(parts: dict[str, str]) -> Fabric:
     both = ((h, seen.get((h.device, h.port))) for h in named)
     # What both say, and whether there is a link as ibdev2netdev says.
     merged = (replace(also, netdev=h.netdev, up=h.up) if also else h for h, also in both)
-    hcas = tuple(merged) or tuple(seen.values())
+    hcas = tuple(h for h in tuple(merged) or seen.values() if plain_name(h.device))
     links = {row[0]: row[1:] for line in parts.get("links", "").splitlines() if len(row := line.split()) > 2}
     addressed = {n.name: n for n in parse_ip_addr(parts.get("ip", ""))}
-    names = dict.fromkeys((*addressed, *links))
+    names = filter(plain_name, dict.fromkeys((*addressed, *links)))
     netdevs = tuple(_linked(addressed.get(n) or Netdev(n), links.get(n)) for n in names)
     return Fabric(hcas, netdevs, unparsed)
 
@@ -94,7 +94,7 @@ def _docker(text: str) -> DockerAccess:
         socket="socket" in words,
         version=version,
         driver=driver,
-        root=root,
+        root=plain_path(root),
     )
 
 

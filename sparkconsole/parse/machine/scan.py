@@ -6,7 +6,7 @@ import ipaddress
 import re
 
 from sparkconsole.model.scan import Answering, Identity
-from sparkconsole.parse.values import json_value
+from sparkconsole.parse.values import json_value, plain_name
 
 _INET = re.compile(r"^\d+:\s+\S+\s+inet\s+(\S+/\d+)", re.MULTILINE)
 
@@ -29,7 +29,7 @@ def parse_identity(text: str) -> Identity:
     host, _, rest = text.partition("--gpus\n")
     gpus, _, product = rest.partition("--product\n")
     names = tuple(line.strip() for line in gpus.splitlines() if line.strip())
-    return Identity(host.strip(), names, product.strip())
+    return Identity(plain_name(host.strip()), names, product.strip())
 
 
 def parse_interfaces(text: str) -> tuple[ipaddress.IPv4Interface, ...]:

@@ -7,7 +7,7 @@ from sparkconsole.model.docker import Container, settings
 from sparkconsole.model.launch.site import Site
 from sparkconsole.parse.image.docker import why_refused
 from sparkconsole.parse.machine.facts import parse_listening
-from sparkconsole.parse.values import json_value, pairs, whole
+from sparkconsole.parse.values import json_value, pairs, plain_image, plain_path, whole
 
 _NOT_THERE = ("No such container", "No such object")
 
@@ -20,7 +20,7 @@ def parse_site(text: str, node: str, container: str) -> Site:
     pids = frozenset(n for key, p in rows if key == "pid" and (n := whole(p)) is not None)
     return Site(
         node=node,
-        home=first.get("home", ""),
+        home=plain_path(first.get("home", "")),
         available_bytes=whole(first.get("available", "")) or 0,
         listening=parse_listening(" ".join(port for key, port in rows if key == "listen")),
         found=_found(docker, node, container, pids),
@@ -52,11 +52,11 @@ def _container(text: str, container: str, pids: frozenset[int]) -> Container | N
             runs = state.get("Running") and not state.get("Restarting")
             return Container(
                 name=container,
-                id=str(entry.get("Id", "")),
+                id=plain_image(str(entry.get("Id", ""))),
                 state="running" if runs else str(state.get("Status", "exited")),
                 exit_code=int(state.get("ExitCode", 0)),
-                image=str(config.get("Image", "")),
-                image_id=str(entry.get("Image", "")),
+                image=plain_image(str(config.get("Image", ""))),
+                image_id=plain_image(str(entry.get("Image", ""))),
                 labels=dict(config.get("Labels") or {}),
                 oom_killed=bool(state.get("OOMKilled")),
                 pids=pids,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 
 from sparkconsole.model.transfer.ends import CopySite
-from sparkconsole.parse.values import pairs, whole
+from sparkconsole.parse.values import pairs, plain_address, plain_image, plain_name, plain_path, whole
 
+_KEY = re.compile(r"[A-Za-z0-9][\w.@-]{0,63} [A-Za-z0-9+/=]{1,4096}", re.ASCII)
 _ARCHITECTURES = {"aarch64": "arm64", "x86_64": "amd64"}
 """`docker info` says the kernel's word, images have Go's."""
 
@@ -16,16 +18,16 @@ def copy_site(text: str) -> CopySite:
     rows = pairs(text)
     last = defaultdict(str, rows)
     return CopySite(
-        login=last["login"],
-        address=last["address"],
+        login=plain_name(last["login"]),
+        address=plain_address(last["address"].partition("%")[0]),
         port=whole(last["port"]) or 22,
-        docker_host=last["docker_host"],
-        folder=last["folder"],
+        docker_host=plain_image(last["docker_host"]),
+        folder=plain_path(last["folder"]),
         driver=last["driver"],
         containerd_store="io.containerd.snapshotter" in last["status"],
         version=last["version"],
         python=bool(last["python"]),
         architecture=_ARCHITECTURES.get(last["architecture"], ""),
         free_bytes=whole(last["free"]),
-        host_keys=tuple(value for key, value in rows if key == "key" and len(value.split()) == 2),
+        host_keys=tuple(value for key, value in rows if key == "key" and _KEY.fullmatch(value)),
     )

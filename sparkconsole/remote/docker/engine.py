@@ -15,6 +15,7 @@ from sparkconsole.errors import SparkError, TimedOut, TooMuch
 from sparkconsole.model.docker import Container, DiskUsage, ImageIdentity
 from sparkconsole.model.docker_host import where_to_look
 from sparkconsole.parse.image.docker import container_from, image_from, names_from, usage_from
+from sparkconsole.parse.values import plain_name
 from sparkconsole.remote.docker.host import docker_host, usable_docker_host
 from sparkconsole.remote.docker.log_frames import LogFrames, api_time
 from sparkconsole.remote.foreseen_shell import now_on, then_on
@@ -213,7 +214,7 @@ async def why_not(shell: Shell) -> SparkError:
     at = await docker_host(shell)
     asked = ("sh", "-c", _WHY, "docker-why", at.socket)
     words = (await shell.run(asked, timeout=10)).text.split() if at.socket or not at.named else []
-    user = words[-1] if words else "this user"
+    user = plain_name(words[-1] if words else "") or "$USER"
     if "missing" in words:
         cause, hint = "docker is not installed", "DGX OS has it: sudo apt install docker.io"
     elif at.named and "closed" in words and "stopped" not in words:

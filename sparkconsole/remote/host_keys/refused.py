@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 import asyncssh
 
 from sparkconsole.errors import ChangedHostKey, UnknownHostKey, Unreachable
@@ -59,7 +61,7 @@ async def other_kinds(target: LoginTarget, known: KnownHost) -> ChangedHostKey |
 
 
 def _remove(there: SshDestination) -> str:
-    return f"ssh-keygen -R '{there.entry_name}'"
+    return f"ssh-keygen -R {shlex.quote(there.entry_name)}"
 
 
 def _trust_name(target: LoginTarget) -> str:

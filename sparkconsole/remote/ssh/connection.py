@@ -15,7 +15,7 @@ from pathlib import Path
 import asyncssh
 
 from sparkconsole.config.bounded_read import expanded, is_file
-from sparkconsole.errors import SparkError, TimedOut, Unreachable, UnusableLogin, WrongConfig, command_named
+from sparkconsole.errors import SparkError, TimedOut, Unreachable, UnusableLogin, WrongConfig, in_short
 from sparkconsole.model.cluster import Node
 from sparkconsole.remote.live_shell import LiveShell
 from sparkconsole.remote.shell import DEFAULT_TIMEOUT_S, Completed, Endpoint, checked_argv
@@ -125,7 +125,7 @@ class SshShell(LiveShell):
                 node=self.node,
             )
         return TimedOut(
-            f"`{command_named(argv)}` did not end within {timeout:g} s",
+            f"{in_short(argv)} did not end within {timeout:g} s",
             hint="the machine may be out of memory or frozen",
             node=self.node,
         )

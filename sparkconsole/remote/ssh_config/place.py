@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sparkconsole.config.bounded_read import expanded, is_file
+from sparkconsole.errors import WrongConfig
+from sparkconsole.model.cluster import host, login, login_words
 
 SSH_PORT = 22
 USUAL_KNOWN = {
@@ -68,6 +70,17 @@ class SshDestination:
     macs: tuple[str, ...] = ()
     """What may be agreed on; empty for the library's own choice."""
     connect_timeout_s: float | None = None
+
+    def __post_init__(self) -> None:
+        """WrongConfig for a name that ssh, or a person who is told of it, would take for something else."""
+        jumps = (login_words(jump)[:2] for jump in self.jumps)
+        for user, name in ((self.user, self.host), (self.user, self.alias), *jumps):
+            try:
+                host(name)
+                login(user or "root")
+            except ValueError as error:
+                cause = f"{self.address}: ssh's configuration leads to {f'{user}@{name}'!r}: {error}"
+                raise WrongConfig(cause, hint=f"see it whole: ssh -G {self.address}") from error
 
     @property
     def who(self) -> str:

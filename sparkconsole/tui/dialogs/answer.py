@@ -8,7 +8,7 @@ from textual.containers import VerticalScroll
 from textual.geometry import Size
 from textual.widgets import Static
 
-from sparkconsole.model.text.printable import printable
+from sparkconsole.model.text.redact import presentable
 from sparkconsole.model.work.answer import Answer, Sheet
 from sparkconsole.tui.dialogs.dialog import CLOSE, COPY, Dialog
 from sparkconsole.tui.draw.sheet import sheet_lines
@@ -52,4 +52,4 @@ class AnswerPart(Static):
 
 
 def _lines(part: Sheet | str, width: int | None = None) -> list[str]:
-    return sheet_lines(part, width) if isinstance(part, Sheet) else printable(part).splitlines()
+    return sheet_lines(part, width) if isinstance(part, Sheet) else presentable(part).splitlines()

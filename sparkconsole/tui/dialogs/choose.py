@@ -11,7 +11,7 @@ from textual.binding import Binding
 from textual.widgets import Input, OptionList
 from textual.widgets.option_list import Option
 
-from sparkconsole.model.text.printable import printable
+from sparkconsole.model.text.redact import presentable
 from sparkconsole.tui.dialogs.dialog import CLOSE, Dialog
 from sparkconsole.tui.keyboard.keys import Key
 from sparkconsole.tui.widgets.styled_text import content
@@ -87,6 +87,6 @@ class Choose(Dialog[int]):
 
 
 def _row(row: tuple[str, str, str]) -> Text:
-    kind, title, detail = (printable(cell) for cell in row)
+    kind, title, detail = (presentable(cell) for cell in row)
     text = Text(no_wrap=True, end="").append(f"{kind:<8}", "$muted")
     return text.append(title, "bold").append(f"  {detail}", "$muted")

@@ -10,7 +10,7 @@ from textual.binding import Binding
 from textual.containers import Horizontal, VerticalScroll
 from textual.widgets import Button, Input, Label
 
-from sparkconsole.model.text.printable import printable
+from sparkconsole.model.text.redact import presentable
 from sparkconsole.model.work.plan import Plan
 from sparkconsole.model.work.plan_difference import difference
 from sparkconsole.model.work.tier import Tier
@@ -193,5 +193,5 @@ def _changed(lines: Sequence[str]) -> Text:
     """What is not as it was when the person read the plan."""
     text = Text("The cluster changed while this plan was open. Nothing was done. Differences:\n", "bold")
     for line in lines:
-        text.append(f"{printable(line)}\n", "$text-success" if line.startswith("+") else "$text-error")
+        text.append(f"{presentable(line)}\n", "$text-success" if line.startswith("+") else "$text-error")
     return text

@@ -15,6 +15,7 @@ from textual.events import DescendantBlur, DescendantFocus, Key, Mount, Paste
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from sparkconsole.model.text.redact import redact
 from sparkconsole.tui.keyboard.focus import reaching
 from sparkconsole.tui.keyboard.keys import Key as Named
 from sparkconsole.tui.widgets.styled_text import frame_title
@@ -138,7 +139,7 @@ class Dialog(ModalScreen[T]):
     def action_copy(self) -> None:
         """Puts its text on the clipboard (OSC 52: through SSH too)."""
         if text := self.text():
-            self.app.copy_to_clipboard(text)
+            self.app.copy_to_clipboard(redact(text))
         self.notify("copied" if text else "there is nothing to copy", timeout=2)
 
 

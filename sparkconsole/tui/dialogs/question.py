@@ -15,7 +15,7 @@ from textual.events import Key, Paste
 from textual.message import Message
 from textual.widgets import Button, Static
 
-from sparkconsole.model.text.printable import printable
+from sparkconsole.model.text.redact import presentable
 from sparkconsole.tui.dialogs.dialog import COPY, Dialog
 from sparkconsole.tui.work import Task
 
@@ -75,7 +75,7 @@ class Leave(Question):
 
     def text(self) -> str:
         """What is under way and what becomes of it."""
-        lines = [f"▶ {printable(t.title)}: {_fate(t)}" for t in self._tasks]
+        lines = [f"▶ {presentable(t.title)}: {_fate(t)}" for t in self._tasks]
         return "\n".join((*lines, "", "Served models and started containers keep running."))
 
 

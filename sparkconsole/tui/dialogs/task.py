@@ -10,7 +10,7 @@ from textual.binding import Binding
 from textual.containers import VerticalScroll
 from textual.widgets import Static
 
-from sparkconsole.model.text.printable import printable
+from sparkconsole.model.text.redact import presentable
 from sparkconsole.model.text.units import hms
 from sparkconsole.model.work.answer import Sheet
 from sparkconsole.model.work.news import advance_text
@@ -83,11 +83,11 @@ def task_text(task: Task) -> Text:
     text = Text(f"{MARKS.get(state, '▶')} {state} {hms(task.elapsed_s)}\n", style="bold")
     for step in task.plan.steps if task.plan else ():
         mark = MARKS[task.steps.get(step.id, "")]
-        text.append(f"{mark} {printable(step.node)}  {printable(step.sentence)}\n")
+        text.append(f"{mark} {presentable(step.node)}  {presentable(step.sentence)}\n")
     for news in task.current().values():
-        text.append(f"  {printable(news.node)} {printable(news.what)}: {advance_text(news)}\n")
+        text.append(f"  {presentable(news.node)} {presentable(news.what)}: {advance_text(news)}\n")
     if task.error is not None:
-        text.append(f"✖ {printable(str(task.error))}\n")
+        text.append(f"✖ {presentable(str(task.error))}\n")
     for part in task.answer.parts if task.answer else ():
-        text.append("\n".join(sheet_lines(part) if isinstance(part, Sheet) else [printable(part)]) + "\n")
+        text.append("\n".join(sheet_lines(part) if isinstance(part, Sheet) else [presentable(part)]) + "\n")
     return text

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from rich.cells import cell_len
 
-from sparkconsole.model.text.printable import printable
+from sparkconsole.model.text.redact import presentable, redact
 from sparkconsole.model.text.units import UNKNOWN
 from sparkconsole.tui.draw.bars import fitted
 from sparkconsole.tui.draw.frame import Cell, filled
@@ -69,11 +69,11 @@ class PlacedColumn:
 def one_line(cell: Cell) -> Cell:
     """The cell without anything that a terminal would obey."""
     if isinstance(cell, str):
-        return _LOOSE.sub(" ", printable(cell)) if _LOOSE.search(cell) else cell
-    if not _LOOSE.search(cell.plain):
+        return presentable(_LOOSE.sub(" ", cell)) if _LOOSE.search(cell) else redact(cell)
+    if not _LOOSE.search(cell.plain) and redact(cell.plain) == cell.plain:
         return cell
     tame = cell.copy()
-    tame.plain = _LOOSE.sub(" ", cell.plain)
+    tame.plain = redact(_LOOSE.sub(" ", cell.plain))
     return tame
 
 

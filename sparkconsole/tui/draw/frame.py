@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.text import Span, Text
 
 from sparkconsole.errors import SparkError, Stopped
-from sparkconsole.model.text.printable import printable
+from sparkconsole.model.text.redact import presentable
 
 Cell = Text | str
 LIGHT = "╭─╮│╰╯"
@@ -27,7 +27,7 @@ _PLAIN = Console(width=10_000, file=StringIO())
 
 def plain(text: str) -> str:
     """What a machine said, as one line without control characters."""
-    return " ".join(printable(text).split())
+    return " ".join(presentable(text).split())
 
 
 def styled(text: str, style: str = "") -> Text:
@@ -115,7 +115,7 @@ def joined_cells(cells: Sequence[Text], gap: int = 0) -> Text:
 def folded(text: str, width: int, most: int | None = None) -> list[str]:
     """Lines of at most `width` cells, broken between words; a word that is longer than that is torn. Nothing
     for no text. `most`: at most so many lines of text in one piece; the last is cut with `…`."""
-    whole = printable(text) if most is None else plain(text)
+    whole = presentable(text) if most is None else plain(text)
     wrapped = Text(whole).wrap(_PLAIN, max(width, 1))
     lines = [line.plain.rstrip() for line in wrapped if line.plain.strip()]
     if most is None or len(lines) <= most:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from rich.text import Text
 
-from sparkconsole.model.text.printable import printable
+from sparkconsole.model.text.redact import command_line, presentable, redact_words
 from sparkconsole.model.work.plan import Plan, Step
 from sparkconsole.tui.draw.sheet import sheet_lines
 
@@ -31,11 +31,11 @@ def plan_text(
     """
     text, ends = Text(), plan.consequences.ending() if plan.consequences else ()
     for line in plan.consequences.lines() if plan.consequences and marks is None else ():
-        text.append(f"{printable(line)}\n", "bold $text-warning" if line in ends else "")
+        text.append(f"{presentable(line)}\n", "bold $text-warning" if line in ends else "")
     for line in sheet_lines(plan.table, width) if plan.table else ():
         text.append(f"{line}\n")
     for note in plan.notes:
-        text.append(f"· {printable(note)}\n")
+        text.append(f"· {presentable(note)}\n")
     for step in plan.steps:
         mark = MARKS[marks.get(step.id, "")] if marks is not None else ""
         _append(text, step, whole=whole, commands=commands, mark=mark)
@@ -44,28 +44,28 @@ def plan_text(
 
 
 def _append(text: Text, step: Step, *, whole: bool, commands: bool, mark: str) -> None:
-    text.append(f"{mark} " if mark else "").append(f"{printable(step.node)}  ", "bold")
-    text.append(f"{printable(step.sentence)}\n")
+    text.append(f"{mark} " if mark else "").append(f"{presentable(step.node)}  ", "bold")
+    text.append(f"{presentable(step.sentence)}\n")
     if not commands:
         return
     text.append(f"    $ {_shown(step.argv, whole=whole)}\n", "$text-muted")
     if step.folder:
-        text.append(f"    < the folder {printable(step.folder)}, as a tar\n", "$text-muted")
+        text.append(f"    < the folder {presentable(step.folder)}, as a tar\n", "$text-muted")
     if step.stdin:
         lines = step.stdin.splitlines()
         short = step.stdin if whole or len(lines) <= SHORT else f"{lines[0]} … ({len(lines)} lines)"
-        text.append(f"    < {printable(short)}\n", "$text-muted")
+        text.append(f"    < {presentable(short)}\n", "$text-muted")
     if whole and step.undo:
         text.append(f"    undo: {_shown(step.undo, whole=True)}\n", "$text-muted")
 
 
 def _shown(argv: Sequence[str], *, whole: bool) -> str:
-    return printable(shlex.join(argv) if whole else brief(argv))
+    return presentable(command_line(argv) if whole else brief(argv))
 
 
 def brief(argv: Sequence[str]) -> str:
     """The command with each script of many lines said in a few words: `sh -c ‹9 lines› job-unpack ID`."""
-    counted = ((word, word.strip().count("\n") + 1) for word in argv)
+    counted = ((word, word.strip().count("\n") + 1) for word in redact_words(argv))
     return " ".join(f"‹{lines} lines›" if lines > SHORT else shlex.quote(word) for word, lines in counted)
 
 

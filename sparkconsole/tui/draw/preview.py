@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from rich.text import Text
 
-from sparkconsole.model.text.printable import printable
+from sparkconsole.model.text.redact import command_line, presentable
 from sparkconsole.tui.draw.bars import fitted
 from sparkconsole.tui.draw.frame import folded
 
@@ -34,7 +34,7 @@ def preview_lines(preview: CommandPreview, width: int, height: int, notes: Seque
     """`: words`, the commands, folded to `height` lines, and the notes; the rest is said to be there."""
     if preview.wrong:
         return [_line(line, "$node-warn") for line in folded(f"! {preview.wrong}", width)][:height]
-    shown = fitted(printable(f": {shlex.join(preview.words)}"), width).rstrip()
+    shown = fitted(presentable(f": {command_line(preview.words)}"), width).rstrip()
     words = [_line(shown, "bold")] if preview.words else []
     remarks = [_line(line, "$node-warn") for note in notes for line in folded(f"! {note}", width)]
     remarks = remarks[: height - 1]

@@ -7,7 +7,7 @@ from itertools import zip_longest
 
 from rich.cells import cell_len
 
-from sparkconsole.model.text.printable import printable
+from sparkconsole.model.text.redact import presentable
 from sparkconsole.model.work.answer import Sheet
 from sparkconsole.tui.draw.bars import fitted
 from sparkconsole.tui.draw.columns import GAP
@@ -26,7 +26,7 @@ def sheet_lines(sheet: Sheet, width: int | None = None) -> list[str]:
         words = [max(map(cell_len, column)) for column in split]
         widths = _narrowed(_narrowed(widths, [LEAST] * len(widths), width), words, width)
     lines = [line for row in rows for line in _row(row, widths)]
-    return [*([printable(sheet.title)] if sheet.title else []), *lines]
+    return [*([presentable(sheet.title)] if sheet.title else []), *lines]
 
 
 def _narrowed(widths: Sequence[int], least: Sequence[int], room: int) -> list[int]:

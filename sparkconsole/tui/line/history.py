@@ -11,7 +11,7 @@ from pathlib import Path
 from sparkconsole.config.bounded_read import bounded_bytes
 from sparkconsole.config.locked import locked
 from sparkconsole.config.paths import state_folder, write_private
-from sparkconsole.model.text.redact import redact_words, secret_values
+from sparkconsole.model.text.redact import command_line, learn_environment
 
 MOST = 200
 
@@ -51,4 +51,5 @@ def _safe(line: str) -> str:
         words = shlex.split(line)
     except ValueError:
         return ""
-    return shlex.join(redact_words(words, secret_values(os.environ))).replace("\n", " ")
+    learn_environment(os.environ)
+    return command_line(words).replace("\n", " ")

@@ -13,7 +13,7 @@ from textual.screen import ModalScreen
 from textual.suggester import Suggester
 from textual.widgets import Input, Static
 
-from sparkconsole.model.text.printable import printable
+from sparkconsole.model.text.redact import presentable
 from sparkconsole.tui.keyboard.keys import Key as Named
 
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ class Prompt(Vertical):
     def note(self, text: str, *, wrong: bool = True) -> None:
         """A sentence above the line, what was wrong or what can be said; empty takes it away."""
         note = self.query_one("#prompt-note", Static)
-        note.update(printable(text))
+        note.update(presentable(text))
         note.set_class(bool(text), "-shown")
         note.set_class(bool(text) and not wrong, "-hint")
 

@@ -12,7 +12,7 @@ from textual.strip import Strip
 from textual.style import Style as VisualStyle
 from textual.widgets import Static
 
-from sparkconsole.model.text.printable import printable
+from sparkconsole.model.text.redact import presentable
 
 Draw = Callable[[int, int], Sequence[Text]]
 
@@ -64,7 +64,7 @@ def _line(text: Text) -> Content:
 
 def frame_title(text: str) -> str:
     """A title for a frame, where Textual would read markup."""
-    return " ".join(printable(text).split()).replace("[", r"\[")
+    return " ".join(presentable(text).split()).replace("[", r"\[")
 
 
 def strip(parts: Iterable[Text | str], base: VisualStyle, width: int, *, reverse: bool = False) -> Strip:

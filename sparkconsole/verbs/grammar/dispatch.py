@@ -17,6 +17,7 @@ from sparkconsole.config.globals import (
     split_words,
 )
 from sparkconsole.errors import WrongUsage
+from sparkconsole.model.text.redact import learn_words
 from sparkconsole.verbs.grammar.bounds import require_bounds
 from sparkconsole.verbs.grammar.registry import GROUPS, Request, application, load
 from sparkconsole.verbs.grammar.wrong_words import (
@@ -38,6 +39,7 @@ OPTIONAL_VALUES = {"--nccl-debug": ("INFO", ("VERSION", "WARN", "INFO", "TRACE")
 
 def understand(words: Sequence[str], origin: Origin = Origin.COMMAND_LINE) -> Request:
     """The request that `words` make. WrongUsage names the first wrong word, and the nearest that exists."""
+    learn_words(words)
     split = split_words(words, origin)
     try:
         request = _understood(split)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from typing import Any
 
-from sparkconsole.errors import Cancelled, SparkError, Stopped, Unreachable, command_named
+from sparkconsole.errors import Cancelled, SparkError, Stopped, Unreachable, in_short
 from sparkconsole.fleet.marks import leave_marks, nodes_changed, remove_marks
 from sparkconsole.fleet.waiting import waits_reported_to
 from sparkconsole.fleet.watch.own_actions import ended_by
 from sparkconsole.model.foresight.own_actions import ends_job, ends_run, own_action, touched
-from sparkconsole.model.text.redact import redact_words
+from sparkconsole.model.text.redact import LineRedactor, redact_words
 from sparkconsole.model.text.units import minutes_or_seconds
 from sparkconsole.model.work.answer import Answer
 from sparkconsole.model.work.job import JobKind, Run, RunState
@@ -149,20 +150,24 @@ def _report_unended(session: Session, report: Report) -> bool:
     """Names what was cancelled and could not be ended, if anything."""
     unended = session.fleet.unended()
     for node, argv, most_s in unended:
-        words = command_named(redact_words(argv))
+        words = in_short(redact_words(argv))
         why = f"its end was not seen; the node gives it {minutes_or_seconds(most_s)} in all"
-        report(Remark(f"`{words}` may still run: {why}", node, "warning"))
+        report(Remark(f"{words} may still run: {why}", node, "warning"))
     return bool(unended)
 
 
 def _keeping(session: Session, report: Report, steps: dict[str, str], begun: set[tuple[str, str]]) -> Report:
-    """Everything that is shown is kept, but for the progress bars.
+    """Everything that is shown is kept, but for the progress bars; a node's lines without their secrets.
 
     `steps` gets how each stands, `begun` the node and sentence of each that was begun.
     """
 
+    hidden = defaultdict[str, LineRedactor](LineRedactor)
+
     def keep(heard: News) -> None:
         news = _on_purpose(session, heard)
+        if isinstance(news, Output):
+            news = replace(news, line=hidden[news.node](news.line))
         if isinstance(news, StepBegan):
             begun.add((news.node, news.sentence))
         if isinstance(news, StepEnded):

@@ -18,7 +18,7 @@ from sparkconsole.fleet.logs.sources import Source
 from sparkconsole.model.logs.diagnosis import Diagnosis, Ending, Weight, paragraphs, ranked
 from sparkconsole.model.logs.kernel import on_kernel
 from sparkconsole.model.logs.line import Level, LogLine
-from sparkconsole.model.text.printable import printable
+from sparkconsole.model.text.redact import presentable
 from sparkconsole.model.text.units import UNKNOWN
 from sparkconsole.model.work.answer import Answer
 from sparkconsole.parse.diagnose.explain import examine, explain_line
@@ -140,8 +140,8 @@ class LogsView(View):
     def sample(self) -> None:
         """The two lines above and below."""
         self._read()
-        self.query_one("#logs-head", Static).update(printable(self._head()))
-        self.query_one("#logs-tail", Static).update(printable(self._tail()))
+        self.query_one("#logs-head", Static).update(presentable(self._head()))
+        self.query_one("#logs-tail", Static).update(presentable(self._tail()))
 
     def sample_logs(self) -> None:
         """New lines."""

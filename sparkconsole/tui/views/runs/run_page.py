@@ -16,7 +16,7 @@ from sparkconsole.fleet.journal_list import RunList
 from sparkconsole.fleet.logs.ring import LineRing
 from sparkconsole.model.logs.diagnosis import Diagnosis, LineKind, paragraphs
 from sparkconsole.model.logs.line import log_line
-from sparkconsole.model.text.printable import printable
+from sparkconsole.model.text.redact import presentable
 from sparkconsole.model.work.job import Run, RunState
 from sparkconsole.model.work.plan import Plan
 from sparkconsole.model.work.run_line import RunLine, run_line
@@ -136,7 +136,7 @@ class RunView(RunActions):
 
     def crumb(self) -> str:
         """` › run 52d9`"""
-        return f" › run {printable(self._run_id).rpartition('-')[2]}"
+        return f" › run {presentable(self._run_id).rpartition('-')[2]}"
 
     def sample(self) -> None:
         """Draws what changed."""

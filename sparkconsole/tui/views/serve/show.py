@@ -14,7 +14,7 @@ from rich.text import Text
 
 from sparkconsole.fleet.store import ServerPhase, ServerState
 from sparkconsole.model.serve.spec import StartPhase
-from sparkconsole.model.text.printable import printable
+from sparkconsole.model.text.redact import presentable
 from sparkconsole.model.text.units import UNKNOWN, percent, stopwatch, token_rate
 from sparkconsole.tui.draw.bars import bar_text, fitted, work_bar
 from sparkconsole.tui.draw.charts import spark_text
@@ -218,7 +218,7 @@ def where_text(server: ServerState, address: str, width: int) -> Text:
 def url(address: str, port: int) -> str:
     """Where it answers; an IPv6 address stands in brackets."""
     host = f"[{address}]" if ":" in address else address
-    return f"http://{printable(host) or UNKNOWN}:{port}/v1"
+    return f"http://{presentable(host) or UNKNOWN}:{port}/v1"
 
 
 def curl(address: str, server: ServerState) -> str:
@@ -230,4 +230,4 @@ def curl(address: str, server: ServerState) -> str:
 
 
 def _cut(text: str, width: int) -> str:
-    return fitted(printable(text), width).rstrip() if width > 0 else ""
+    return fitted(presentable(text), width).rstrip() if width > 0 else ""
