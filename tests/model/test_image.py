@@ -161,6 +161,18 @@ def test_build_arguments_keep_every_character_of_their_value() -> None:
 
 
 @pytest.mark.parametrize(
+    "word",
+    ["PIP_INDEX_URL=https://ann:pw@index.lab/simple", "HF_TOKEN=hf_abcdefGHIJ", "NPM=ghp_" + "a1" * 18],
+)
+def test_a_build_argument_with_a_secret_is_refused(word: str) -> None:
+    """It would stay in the image's history, which goes wherever the image goes."""
+    with pytest.raises(WrongUsage, match="stay in the image's history") as caught:
+        key_values([word])
+    assert word.partition("=")[2] not in str(caught.value)
+    assert key_values(["PIP_INDEX_URL=http://index.lab:8099/simple", "TORCH_VERSION=2.11"])
+
+
+@pytest.mark.parametrize(
     ("wanted", "built", "said"),
     [
         ("a" * 40, "a" * 40, CommitCheck.EQUAL),

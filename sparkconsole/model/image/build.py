@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from sparkconsole.errors import WrongUsage
 from sparkconsole.model.image_reference import image_tag
+from sparkconsole.model.text.redact import redact
 from sparkconsole.model.text.units import moment
 
 RECIPES = ("vllm-node", "vllm-node-wheels", "vllm-node-cpu")
@@ -85,6 +86,11 @@ def key_values(words: Iterable[str]) -> tuple[tuple[str, str], ...]:
         if not sign or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", key):
             cause = f"{word!r} is not KEY=VALUE"
             raise WrongUsage(cause, hint="for example --build-arg BASE_IMAGE=my-base:1")
+        if redact(word) != word:
+            cause = f"the value of {key} looks like a secret, and build arguments stay in the image's history"
+            raise WrongUsage(
+                cause, hint="use an index that the node reaches without a login, or another base"
+            )
         pairs.append((key, value))
     return tuple(pairs)
 
