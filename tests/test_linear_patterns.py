@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import sparkconsole
+from sparkconsole.model.text.redact import shapes
 from tests.pumps import LINEAR, Place, Pump, growth, patterns_of, pumps, spread
 
 TABLES = {
@@ -22,8 +23,9 @@ TABLES = {
 
 @cache
 def places() -> list[Place]:
-    """All of the package."""
-    return patterns_of(sparkconsole, TABLES)
+    """All of the package, and the shapes of secrets, which are compiled when the first text needs one."""
+    secrets = [Place("redact.shapes", pattern, {"finditer"}) for _, pattern in shapes()]
+    return [*patterns_of(sparkconsole, TABLES), *secrets]
 
 
 def steep(asked: Iterable[Place], longest: int, most: int = 1_000) -> list[str]:
