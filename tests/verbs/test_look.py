@@ -105,7 +105,7 @@ def text(answer: Answer) -> str:
 
 
 def changed(pair: PretendCluster) -> bool:
-    looks = {"launch-site", "hf-cache", "serve-look"}
+    looks = {"launch-site", "hf-cache", "serve-look", "marks"}
     return any(a[:2] != ("sh", "-s") and not looks & set(a) for n in pair.nodes.values() for a in n.ran)
 
 
