@@ -15,7 +15,7 @@ LOCK ?= requirements-dev.txt
 # Hundreds of processes are started by the tests: each reads what the first of them compiled.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo reference install uninstall test lint fast fuzz programs pilot field far real chaos chaos-short lock audit bench bench-copy bench-model testbed clean
+.PHONY: demo reference install uninstall test lint fast fuzz flood programs pilot field far real chaos chaos-short lock audit bench bench-copy bench-model testbed clean
 .DEFAULT_GOAL := demo
 
 # A plain file as the mark of a finished environment: a half-made one is made again.
@@ -93,6 +93,9 @@ far: $(READY)  ## the fast tier on the oldest Python and lowest versions, on the
 # Two workers, each with a testbed of its own: more would want the memory of more model servers.
 real: $(READY)
 	SPARKCONSOLE_REQUIRE_TESTBED=1 $(TIMED) $(BIN)/pytest -m real --maxfail 3 --numprocesses 2 --dist loadgroup --ignore tests/chaos
+
+flood: $(READY)  ## one node of four says too much, in each of its ways: memory, CPU, ages, the sentence (sshd, 15 minutes)
+	$(BIN)/python -m tests.flood $(WAYS)
 
 chaos-short: $(READY)  ## eleven chosen trials of chaos, the same each time (root, Docker, six minutes)
 	SPARKCONSOLE_REQUIRE_TESTBED=1 $(TIMED) $(BIN)/pytest -m real tests/chaos

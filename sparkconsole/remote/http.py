@@ -31,11 +31,14 @@ class BoundedResponse(aiohttp.ClientResponse):
         """The whole body; `text` and `json` are made of it."""
         if self._body is None:
             body = bytearray()
-            async for chunk in self.content.iter_any():
-                body += chunk
-                if len(body) > MOST_ANSWER_BYTES:
-                    self.close()
-                    raise self._much(f"more than {MOST_ANSWER_BYTES >> 20} MiB")
+            try:
+                async for chunk in self.content.iter_any():
+                    body += chunk
+                    if len(body) > MOST_ANSWER_BYTES:
+                        raise self._much(f"more than {MOST_ANSWER_BYTES >> 20} MiB")
+            except BaseException:
+                self.close()
+                raise
             self._body = bytes(body)
         return self._body
 

@@ -14,6 +14,7 @@ from sparkconsole.fleet.watch.context import CONNECTING, SILENT_S
 from sparkconsole.fleet.watch.watch import Watch
 from sparkconsole.model.cluster import Cluster, Node
 from sparkconsole.model.launch.spec import Backend, LaunchSpec
+from sparkconsole.remote import http
 from sparkconsole.remote.shell import Shell
 from tests.fleet.watched_sparks import QuickClock, Spark, Watched, watched
 
@@ -329,6 +330,18 @@ async def test_a_silent_server_is_unknown_with_what_follows_from_it(served: Path
         told = [text.split(" after ")[0] for text in seen.said("serve")]
         assert told == ["tiny starts", "tiny is ready", seen.said("serve")[2], "the server answers again"]
         assert "has not answered" in told[2]
+
+
+async def test_what_says_too_much_is_unknown_and_named(served: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with watched(served, "spark1", "spark2", engines=True) as seen:
+        head = await ready(seen)
+        monkeypatch.setattr(http, "MOST_ANSWER_BYTES", 400)
+        head.members = tuple((f"10.0.0.{n}", "ALIVE") for n in range(100))
+        head.more = "#" * 1000
+        await seen.until(lambda: seen.store.server.detail == "/metrics says too much: more than 0 MiB")
+        await seen.until(lambda: any("/api/v0/nodes says too much" in text for text in seen.said("ray")))
+        assert seen.store.server.phase is ServerPhase.UNKNOWN
+        assert all(n.ray_alive is None for n in seen.store.nodes.values())
 
 
 async def test_a_look_that_does_not_end_is_not_kept_as_known(tmp_path: Path) -> None:

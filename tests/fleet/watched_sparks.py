@@ -70,6 +70,8 @@ class Spark:
     stuck: bool = False
     asked: int = 0
     """Completions that were asked for."""
+    more: str = ""
+    """What else its server's metrics say."""
     running: int = 0
     tokens: int = 0
     oom: int = 0
@@ -153,7 +155,7 @@ class Spark:
     async def _server(self, path: str) -> web.Response:
         if path == "/metrics":
             text = f"vllm:num_requests_running {self.running}\nvllm:generation_tokens_total {self.tokens}\n"
-            return web.Response(text=f"{text}vllm:prompt_tokens_total 0\n")
+            return web.Response(text=f"{text}vllm:prompt_tokens_total 0\n{self.more}")
         self.asked += path == "/v1/completions"
         while path == "/v1/completions" and self.stuck:  # noqa: ASYNC110 - a test sets it, nobody tells
             await asyncio.sleep(0.01)

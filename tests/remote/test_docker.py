@@ -185,7 +185,7 @@ async def test_an_answer_that_drips_is_given_up(engine: Engine, monkeypatch: pyt
     monkeypatch.setattr(docker, "USAGE_TIMEOUT_S", 0.5)
 
     async def drips(request: web.Request) -> web.StreamResponse:
-        response = web.StreamResponse()
+        response = web.StreamResponse(headers={"Content-Type": "application/json"})
         await response.prepare(request)
         with contextlib.suppress(ConnectionError):
             for _ in range(1000):

@@ -16,7 +16,7 @@ from datetime import datetime
 from sparkconsole.clock import cancelled, together
 from sparkconsole.errors import Absent, ChangedHostKey, SparkError, TooMuch, UnknownHostKey, Unreachable
 from sparkconsole.fleet.fleet import Fleet
-from sparkconsole.fleet.logs.sources import Source, Stamped
+from sparkconsole.fleet.logs.sources import LINE_BYTES, Source, Stamped
 from sparkconsole.model.text.redact import LineRedactor
 from sparkconsole.model.text.units import moment
 
@@ -32,7 +32,7 @@ RECONNECT_FOR_S = 600.0
 HELD, HELD_CHARS = 10_000, 16 << 20
 """Lines that wait for their turn; a source faster than we are is held back, never ourselves."""
 KEPT, MOST_READ = 100_000, 64 << 20
-"""Of one source, printed once: the last lines that are kept, and characters that are read."""
+"""Of one source, printed once: the last lines that are kept, and bytes that are read; a line costs some."""
 TURN, CHUNK = 128, 2000
 """Lines, of all sources together, that are taken before others have their turn; measured: 1 ms."""
 
@@ -113,7 +113,7 @@ class LogMerge:
             reading = source.lines(self.fleet, follow=False, tail=None if self.keep else self.tail)
             async with contextlib.aclosing(reading) as lines:  # type: ignore[type-var]
                 async for time, text in lines:
-                    if (left := left - len(text)) < 0:
+                    if (left := left - LINE_BYTES - len(text)) < 0:
                         raise TooMuch("its log says too much; the rest was not read", hint="--since, --tail")
                     if self._kept(text):
                         rows.append((time, text))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sparkconsole.errors import SparkError, TimedOut
+from sparkconsole.errors import SparkError, TimedOut, TooMuch
 from sparkconsole.fleet.store import Reachability, ServerPhase
 from sparkconsole.fleet.watch.context import WatchContext, WatchedSource
 from sparkconsole.fleet.watch.hang import Roll
@@ -41,13 +41,13 @@ class RayWatch:
         while True:
             try:
                 await self._source.asked(self._look(), RAY_S)
-            except SparkError as error:
+            except Exception as error:  # noqa: BLE001 - the edge of a probe: what Ray answers must not end it
                 if not isinstance(error, TimedOut):  # what it said is known until it is silent for too long
                     self._forget()
-            except Exception as error:  # noqa: BLE001 - the edge of a probe: what Ray answers must not end it
-                self._forget()
-                self._scope.tell("warning", "ray", f"{type(error).__name__}: {error}")
-                await self._scope.clock.sleep(60)
+                if isinstance(error, TooMuch) or not isinstance(error, SparkError):
+                    text = str(error) if isinstance(error, TooMuch) else f"{type(error).__name__}: {error}"
+                    self._scope.tell("warning", "ray", text)
+                    await self._scope.clock.sleep(60)
             self._tell_deaths()
             await self._scope.clock.sleep(RAY_S)
 

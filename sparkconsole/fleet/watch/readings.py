@@ -17,7 +17,7 @@ FACTS_S = 10.0
 """Between readings of a node that cannot run the sampler: each takes some thirty processes."""
 AGAIN_S = 5.0
 """Until a node that was lost is tried again, or a sampler that ended is started again."""
-SILENT_S = 10.0
+SILENT_S = 7.0
 """A sampler that says nothing for so long, or for three of its periods, is started again."""
 AHEAD = 1000
 """Readings that may wait for whoever takes them; then the nodes wait."""

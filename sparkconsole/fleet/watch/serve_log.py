@@ -84,9 +84,6 @@ class FollowedLog:
         """A line belongs to the node that spoke, which with Ray is not always the one that has the log."""
         address = spoken_on(line)
         node = self._scope.node_at(address) if address else self.job.node
-        state = self._scope.store.nodes.get(node)
-        if state is None:
-            return
         before, lines = self._nccl.get(node, ("", deque[str](maxlen=KEPT_NCCL)))
         lines.append(printable(line))
         self._nccl[node] = transport(line, before), lines

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from sparkconsole.errors import SparkError, TimedOut
+from sparkconsole.errors import SparkError, TimedOut, TooMuch
 from sparkconsole.fleet.serve import memory_guards as guarding
 from sparkconsole.fleet.store import NodeState, Reachability, ServerPhase, ServerState
 from sparkconsole.fleet.watch.context import WatchContext, WatchedSource
@@ -97,10 +97,10 @@ class ServerWatch:
         shell, load, why = await self._scope.fleet.shell(head.name), None, "it does not answer"
         try:
             load = await pulse(shell, self._port)
-        except TimedOut:
-            why = "it does not answer in time"
-        except SparkError:
-            pass
+        except SparkError as error:
+            if isinstance(error, TooMuch):
+                raise
+            why = "it does not answer in time" if isinstance(error, TimedOut) else why
         return await (self._silent(shell, why) if load is None else self._answers(shell, load))
 
     async def _without_container(self, head: NodeState) -> None:
@@ -199,16 +199,16 @@ class ServerWatch:
 
     async def _silent(self, shell: Shell, why: str) -> None:
         self._load = None
-        was_ready, lead = self._announced in _SERVES, self._lead
+        ready, lead = self._announced in _SERVES, self._lead
         self._misses += 1
-        if was_ready and (await self._dead() or self._misses < MISSES):
+        if ready and (await self._dead() or self._misses < MISSES):
             return None
         if self._looked_at is not None and self._now - self._looked_at < LOOK_S:
             return None
         if not await self._ranks(shell):
             return await self._gone()
-        was_ready = was_ready and (lead is None or lead == self._lead)
-        return None if await self._dead() else self._still_there(why, was_ready=was_ready)
+        same = lead in (None, self._lead)
+        return None if await self._dead() else self._still_there(why, was_ready=ready and same)
 
     def _still_there(self, why: str, *, was_ready: bool) -> None:
         """Its processes run, and nobody says that it died."""

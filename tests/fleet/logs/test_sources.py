@@ -14,7 +14,7 @@ from sparkconsole.errors import SparkError, Unreachable
 from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.fleet.logs import merge as merging
 from sparkconsole.fleet.logs.feed import Feed
-from sparkconsole.fleet.logs.sources import CommandLog, ContainerLog, JobLog, Stamped, stamped
+from sparkconsole.fleet.logs.sources import LINE_BYTES, CommandLog, ContainerLog, JobLog, Stamped, stamped
 from sparkconsole.model.cluster import Cluster, Node
 from sparkconsole.model.work.job import Job, JobKind
 from sparkconsole.remote.local import LocalShell
@@ -327,7 +327,7 @@ async def test_a_container_is_taken_up_within_one_moment_and_a_new_one_at_its_be
 
 async def test_a_log_without_end_is_printed_as_far_as_it_was_read(monkeypatch: pytest.MonkeyPatch) -> None:
     """An engine that does not mind how many lines were asked for; the other node's log is whole."""
-    monkeypatch.setattr(merging, "MOST_READ", 5000)
+    monkeypatch.setattr(merging, "MOST_READ", 50 * (100 + LINE_BYTES))
     flood = Told("one", [[("", "x" * 100) for _ in range(1000)]])
     well = Told("two", [[("2026-01-01T00:00:00Z", "well")]])
     for tail, kept in ((None, 50), (5, 5)):
