@@ -223,7 +223,7 @@ class Work:
     async def look_back(self) -> None:
         """Finds what is unattended; the disk may be slow."""
         left = await asyncio.to_thread(left_behind, self.session.journal)
-        self.unattended = tuple(run for run in left if run.state is RunState.UNKNOWN)
+        self.unattended = tuple(run for run in left if run.state is RunState.UNKNOWN and run.nodes)
 
     def cancel(self, task: Task) -> None:
         """Lets go of a piece of work; a detached job of it goes on (`runs stop` ends that)."""
