@@ -17,7 +17,7 @@ from tests.tui.harness import app_of, say, scene, seen
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watch_hang, "LATE_S", 0.1)  # a wait of the real clock, which here nobody moves
+    monkeypatch.setattr(watch_hang, "LATE_S", 0.4)  # a wait of the real clock, which here nobody moves
 
 
 async def comes(
