@@ -212,6 +212,9 @@ async def test_a_filter_shows_only_what_has_it_and_says_when_nothing_has() -> No
     async with tiny(table) as pilot:
         await pilot.pause()
         assert "No nodes yet." in screen(pilot)
+        table.empty = "No nodes at all."
+        await pilot.pause()
+        assert "No nodes at all." in screen(pilot)
         table.show([*nodes(12), TableRow("other", ("x", "", "", ""), find="192.168.1.7")])
         table.filter("SPARK-1")
         assert table.keys == ("spark-1", "spark-10", "spark-11", "spark-12")

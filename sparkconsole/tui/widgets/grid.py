@@ -15,6 +15,7 @@ from textual.binding import Binding
 from textual.cache import LRUCache
 from textual.geometry import Region, Size
 from textual.message import Message
+from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
@@ -50,6 +51,9 @@ class SheetTable(ScrollView, can_focus=True):
         Binding("comma", "sort(-1)", "sort", show=False, id="table.sort-prev"),
         Binding("full_stop", "sort(1)", "sort", show=False, id="table.sort-next"),
     ]
+
+    empty = reactive("")
+    """What stands where no row is."""
 
     @dataclass
     class RowHighlighted(Message):

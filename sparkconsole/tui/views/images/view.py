@@ -166,9 +166,7 @@ class ImagesView(FormView):
         rows = show.image_rows(nodes, self.cluster.image)
         self._rows = {row.tag: row for row in rows}
         headings, wide = show.heads(names, max(width, 30)), columns[4].width or 0
-        if (empty := show.matrix_state(nodes)) != self.matrix.empty:
-            self.matrix.empty = empty
-            self.matrix.refresh()
+        self.matrix.empty = show.matrix_state(nodes)
         self.matrix.show(show.table_row(row, headings, wide, self.console.clock.now()) for row in rows)
         lost = show.lost_line(nodes)
         advice = not self.console.options.read_only
