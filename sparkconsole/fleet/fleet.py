@@ -139,7 +139,7 @@ class Fleet:
             try:
                 return await self._ask_one(question, node)
             finally:
-                del silent[node]
+                silent.pop(node, None)
 
         def still(seconds: float) -> Iterator[tuple[str, str]]:
             return ((node, f"{meanwhile}, for {seconds:.0f} s") for node in silent)
