@@ -113,9 +113,11 @@ class Fleet:
             self._keepers[node].forgive()
         return await self.shell(node)
 
-    def unended(self) -> tuple[tuple[str, tuple[str, ...], float], ...]:
-        """What was cancelled and may run on: the node, the words, and the seconds that it may take."""
-        return tuple((name, *each) for name, keeper in self._keepers.items() for each in keeper.unended())
+    def take_unended(self) -> tuple[tuple[str, tuple[str, ...], float], ...]:
+        """What was cancelled and may run on: the node, the words, and the seconds that it may take; once."""
+        return tuple(
+            (name, *each) for name, keeper in self._keepers.items() for each in keeper.take_unended()
+        )
 
     def next_attempt_s(self, node: str) -> float | None:
         """In how many seconds a lost node is tried again; None when nobody waits for it."""

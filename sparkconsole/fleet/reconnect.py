@@ -12,6 +12,7 @@ from sparkconsole.fleet.journal import this_console
 from sparkconsole.model.cluster import Node
 from sparkconsole.remote.checkpoint.hf_cache import keep_hub_at
 from sparkconsole.remote.docker.host import keep_docker_host_at
+from sparkconsole.remote.live_shell import LiveShell
 from sparkconsole.remote.node.marks import keep_console_at
 from sparkconsole.remote.shell import Shell
 
@@ -97,10 +98,13 @@ class Keeper:
                 self._retrying, self._next_attempt_at = None, None
                 await cancelled((retrying,))
 
-    def unended(self) -> tuple[tuple[tuple[str, ...], float], ...]:
-        """Its commands that were cancelled and may run on, each with the seconds that it may take."""
-        known = (self._shell, *self._broken)
-        return tuple(each for shell in known for each in getattr(shell, "unended", ()))
+    def take_unended(self) -> list[tuple[tuple[str, ...], float]]:
+        """Its commands that were cancelled and may run on, each with the seconds that it may take; once."""
+        lists = [shell.unended for shell in (self._shell, *self._broken) if isinstance(shell, LiveShell)]
+        taken = [each for unended in lists for each in unended]
+        for unended in lists:
+            unended.clear()
+        return taken
 
     async def aclose(self) -> None:
         """Closes the connection; what runs detached on the node goes on."""

@@ -148,7 +148,7 @@ def _report_fault(session: Session, report: Report) -> None:
 
 def _report_unended(session: Session, report: Report) -> bool:
     """Names what was cancelled and could not be ended, if anything."""
-    unended = session.fleet.unended()
+    unended = session.fleet.take_unended()
     for node, argv, most_s in unended:
         words = in_short(redact_words(argv))
         why = f"its end was not seen; the node gives it {minutes_or_seconds(most_s)} in all"
