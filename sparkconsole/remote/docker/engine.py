@@ -22,7 +22,7 @@ from sparkconsole.remote.foreseen_shell import now_on, then_on
 from sparkconsole.remote.http import BoundedResponse
 from sparkconsole.remote.shell import Endpoint, Shell
 
-TIMEOUT_S = 12.0
+TIMEOUT_S = 10.0
 _USAGE = "system/df?type=image&type=build-cache&verbose=1"
 """Each engine minds the words that it knows."""
 MOST_LISTED = 2000
