@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from sparkconsole.errors import Unreachable
+from sparkconsole.errors import TimedOut, Unreachable
 from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.fleet.tar import files_of
 from sparkconsole.fleet.waiting import until, waiting
@@ -47,16 +47,23 @@ async def follow_job(fleet: Fleet, job: Job, *, offset: int = 0) -> AsyncGenerat
 
 
 async def persistently(fleet: Fleet, look: Callable[[], Awaitable[None]]) -> None:
-    """Looks at what is there; a node that is lost meanwhile is waited for as long as a job's is."""
-    end = fleet.clock.monotonic() + RECONNECT_FOR_S
-    while True:
-        try:
-            return await look()
-        except Unreachable as error:
-            if not error.node or fleet.clock.monotonic() > end:
-                raise
-            await reconnected(fleet, error.node, error.cause)
-            await fleet.clock.sleep(_PAUSE_S)
+    """Looks at what is there; a node that is lost or silent meanwhile is waited for as long as a job's is."""
+    end, at_last, silent = fleet.clock.monotonic() + RECONNECT_FOR_S, until(RECONNECT_FOR_S), dict[str, str]()
+
+    def still(_: float) -> Iterator[tuple[str, str]]:
+        return ((node, f"{why}; it is asked again until {at_last}") for node, why in silent.items())
+
+    async with waiting(still):
+        while True:
+            try:
+                return await look()
+            except (Unreachable, TimedOut) as error:
+                if not error.node or fleet.clock.monotonic() > end:
+                    raise
+                silent = {error.node: error.cause} if isinstance(error, TimedOut) else {}
+                if not silent:
+                    await reconnected(fleet, error.node, error.cause)
+                await fleet.clock.sleep(_PAUSE_S)
 
 
 async def reconnected(fleet: Fleet, node: str, cause: str) -> None:

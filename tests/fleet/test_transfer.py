@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from sparkconsole.errors import SparkError, Unreachable
+from sparkconsole.errors import SparkError, TimedOut, Unreachable
 from sparkconsole.fleet import jobs
 from sparkconsole.fleet.checkpoint.copy import CheckpointPayload
 from sparkconsole.fleet.fleet import Fleet
@@ -129,12 +129,16 @@ async def test_a_proof_waits_for_the_node_that_it_asks(monkeypatch: pytest.Monke
 
     async def look() -> None:
         asked.append(1)
-        if len(asked) < 3:
-            raise Unreachable("the connection was lost", node="spark2")
+        if len(asked) < 5:
+            lost = (Unreachable("the connection was lost"), TimedOut("docker did not answer in time"))[
+                len(asked) % 2
+            ]
+            lost.node = "spark2"
+            raise lost
 
     async with Fleet(Cluster(nodes=(Node(name="spark2", address="10.0.0.2"),)), connect) as fleet:
         await jobs.persistently(fleet, look)
-        assert len(asked) == 3
+        assert len(asked) == 5
         with pytest.raises(SparkError, match="other content"):
             await jobs.persistently(fleet, refute)
         with pytest.raises(Unreachable, match="nobody's"):

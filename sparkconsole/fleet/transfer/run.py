@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from sparkconsole.clock import together
-from sparkconsole.errors import SparkError, Unreachable
+from sparkconsole.errors import SparkError, TimedOut, Unreachable
 from sparkconsole.fleet.execute_plan import execute_plan
 from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.fleet.jobs import follow_job, forget_job, job_state, persistently
@@ -189,7 +189,7 @@ class _Following:
         """Compares what the receiver has now with the sender's; one that cannot be asked is unknown."""
         try:
             await (self.proof or self._prove())
-        except Unreachable as error:
+        except (Unreachable, TimedOut) as error:
             return self._result(CopyState.UNKNOWN, f"sent, but {self.copy.unproved}: {error.cause}", 3)
         except SparkError as error:
             return self._result(CopyState.FAILED, self.copy.refuted(error, started=started), 1)
