@@ -1,4 +1,7 @@
-"""One writer at a time: whoever reads a file that we keep, changes it and writes it again holds its lock."""
+"""One writer at a time: whoever reads a file that we keep, changes it and writes it again holds its lock.
+
+And who lives: a folder of one process is locked for as long as that runs.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,8 @@ import contextlib
 import errno
 import fcntl
 import os
+import shutil
+import tempfile
 import time
 from collections.abc import Iterator
 from functools import partial
@@ -17,6 +22,8 @@ from sparkconsole.config.patience import patiently
 PATIENCE_S = 10.0
 """A change takes milliseconds: who waits longer waits for a process that hangs."""
 LOOK_S = 0.01
+_OWN, _FRESH_S = "sparkconsole-own-", 60.0
+"""What a folder of one process is called, and how long it may take until its lock is held."""
 _NO_LOCKS_HERE = (errno.EBADF, errno.ENOLCK, errno.EOPNOTSUPP)
 """NFS locks no folder: there two consoles may still overtake each other."""
 
@@ -56,3 +63,37 @@ def taken(file: int) -> bool:
         if error.errno not in _NO_LOCKS_HERE:
             raise
     return True
+
+
+class OwnFolder(tempfile.TemporaryDirectory[str]):
+    """A folder that lasts no longer than this process, which holds its lock meanwhile; OSError without room.
+
+    Those that killed consoles left, older than a minute and held by nobody, are removed.
+    """
+
+    def __init__(self) -> None:
+        for old in Path(tempfile.gettempdir()).glob(f"{_OWN}*"):
+            with contextlib.suppress(OSError):
+                if time.time() - old.lstat().st_mtime > _FRESH_S and not old.is_symlink():
+                    os.close(_held(old))
+                    shutil.rmtree(old, ignore_errors=True)
+        super().__init__(prefix=_OWN)
+        self._lock = _held(Path(self.name))
+
+    def cleanup(self) -> None:
+        """Removes it."""
+        super().cleanup()
+        with contextlib.suppress(OSError):
+            os.close(self._lock)
+        self._lock = -1
+
+
+def _held(folder: Path) -> int:
+    """OSError where a process that lives has it."""
+    lock = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(lock)
+        raise
+    return lock

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import tempfile
 from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 from typing import Any
 
 from sparkconsole.clock import sleep_unless
+from sparkconsole.config.locked import OwnFolder
 from sparkconsole.demo.answers.apis import SLOW_S, Apis
 from sparkconsole.demo.answers.sampled import sample_line
 from sparkconsole.demo.answers.tools import answer, spoken, waits_for_docker
@@ -29,7 +29,7 @@ class PretendShell:
     def __init__(self, machine: Machine) -> None:
         self.machine, self.node = machine, machine.name
         self._boots, self._drops = machine.boots, machine.drops
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._folder: OwnFolder | None = None
         self._apis: Apis | None = None
         self._lock = asyncio.Lock()
 
@@ -77,7 +77,7 @@ class PretendShell:
         self.require_life()
         async with self._lock:
             if self._folder is None or self._apis is None:
-                self._folder = tempfile.TemporaryDirectory(prefix="sparkconsole-demo-")
+                self._folder = OwnFolder()
                 self._apis = Apis(self.machine, Path(self._folder.name), lambda: self.closed)
         return Endpoint(path=await self._apis.socket(target))
 

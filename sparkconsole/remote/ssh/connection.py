@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import tempfile
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -15,6 +14,7 @@ from pathlib import Path
 import asyncssh
 
 from sparkconsole.config.bounded_read import expanded, is_file
+from sparkconsole.config.locked import OwnFolder
 from sparkconsole.errors import SparkError, TimedOut, Unreachable, UnusableLogin, WrongConfig, in_short
 from sparkconsole.model.cluster import Node
 from sparkconsole.remote.live_shell import LiveShell
@@ -81,7 +81,7 @@ class SshShell(LiveShell):
         self.connection = connection
         self._sessions = asyncio.Semaphore(SESSIONS)
         self._sockets: dict[str, Endpoint] = {}
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._folder: OwnFolder | None = None
         self._lock = asyncio.Lock()
 
     def __repr__(self) -> str:
@@ -206,9 +206,9 @@ class SshShell(LiveShell):
             raise lost(self.node) from error
         return Endpoint(path=path)
 
-    def _sockets_folder(self) -> tempfile.TemporaryDirectory[str]:
+    def _sockets_folder(self) -> OwnFolder:
         try:
-            return tempfile.TemporaryDirectory(prefix="sparkconsole-")
+            return OwnFolder()
         except OSError as error:
             raise SparkError(
                 f"no room for its sockets on this computer: {error.strerror}",

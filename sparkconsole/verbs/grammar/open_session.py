@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
@@ -13,6 +12,7 @@ from typing import Any
 from sparkconsole.clock import Clock, RealClock
 from sparkconsole.config import paths
 from sparkconsole.config.inventory import Inventory, choose, load
+from sparkconsole.config.locked import OwnFolder
 from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.fleet.journal import Journal
 from sparkconsole.model.cluster import Cluster, Node
@@ -119,7 +119,7 @@ def inventory_path(options: Options) -> Path:
 def _demo_state(stack: AsyncExitStack) -> Path:
     """A folder for as long as the demo runs; without room for one its journal is held in memory."""
     try:
-        return Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sparkconsole-demo-")))
+        return Path(stack.enter_context(OwnFolder()))
     except OSError:
         return Path(os.devnull) / "sparkconsole-demo"
 
