@@ -162,8 +162,15 @@ class Console(Above):
         from sparkconsole.tui.work import Work
 
         self.work = Work(session, self)
-        self.run_worker(self.work.look_back(), exit_on_error=False)
+        self.run_worker(self._look_back(self.work), exit_on_error=False)
         self.view.refresh_now()
+
+    async def _look_back(self, work: Work) -> None:
+        await work.look_back()
+        for run in work.unattended:
+            began = f"{run.started.astimezone():%a %H:%M}"
+            text = f"{run.verb} of {began} has no console any more: a in Runs looks what stands"
+            self.store.tell(Event(self.clock.now(), "warning", ", ".join(run.nodes), text))
 
     async def on_unmount(self) -> None:
         """Quitting stops nothing: connections are closed, detached jobs go on."""
