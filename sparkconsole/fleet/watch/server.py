@@ -23,8 +23,8 @@ from sparkconsole.model.serve.vllm_flags import value, whole
 from sparkconsole.model.text.units import minutes_and_seconds
 from sparkconsole.remote.shell import Shell
 
-ASK_S, LOOK_S = 2.0, 5.0
-"""Between questions to the server, and between looks at processes while none answers."""
+ASK_S, LOOK_S, LEAST_S = 2.0, 5.0, 0.5
+"""Between questions to the server, between looks at processes while none answers, and the least of a rate."""
 MISSES = 2
 """Questions without an answer until a server that was ready is believed not to answer."""
 SILENT = "the server has not answered for {:.0f} s: whether it serves is unknown"
@@ -122,11 +122,15 @@ class ServerWatch:
         self._misses = 0
         if self._server.phase not in _SERVES or self._lead is None:
             await self._recognise(shell)
-        prompt, generated = self._rates(load)
+        # Two looks in a row, because something rang, have no time between them that a rate could be of.
+        fresh = self._load is None or self._now - self._load[0] >= LEAST_S
+        server = self._server
+        prompt, generated = self._rates(load) if fresh else (server.prompt_per_s, server.generated_per_s)
         if await self._dead(moved=bool(generated)):
             return None
-        self._scope.store.prompted.append(prompt)
-        self._scope.store.generated.append(generated)
+        if fresh:
+            self._scope.store.prompted.append(prompt)
+            self._scope.store.generated.append(generated)
         log, moved = self._lead_log, bool(prompt or generated)
         mute_s = self._now - log.heard_at_s if log is not None and log.heard_at_s is not None else None
         hang = await self._hangs.look(shell, load, self._ranked, moved=moved, mute_s=mute_s)
