@@ -97,7 +97,7 @@ real: $(READY)
 flood: $(READY)  ## one node of four says too much, in each of its ways: memory, CPU, ages, the sentence (sshd, 15 minutes)
 	$(BIN)/python -m tests.flood $(WAYS)
 
-chaos-short: $(READY)  ## eleven chosen trials of chaos, the same each time (root, Docker, six minutes)
+chaos-short: $(READY)  ## chosen trials of chaos, the same each time (root, Docker, eight minutes)
 	SPARKCONSOLE_REQUIRE_TESTBED=1 $(TIMED) $(BIN)/pytest -m real tests/chaos
 
 # Half a minute a trial and more; started again with its SEED it goes on where it was.

@@ -19,7 +19,8 @@ SEED = 7
 TRIALS = named(
     SEED,
     (
-        ("node exec", "session killed"), ("node exec", "management blip"), ("image copy", "engine killed"),
+        ("node exec", "session killed"), ("node exec", "management blip"), ("node exec, long", "ctrl-c"),
+        ("node exec, long", "hung up"), ("status", "engine stopped"), ("image copy", "engine killed"),
         ("image copy", "killed"), ("model copy", "power"), ("model copy", "journal full"),
         ("model copy", "two consoles"), ("image build", "journal read-only"), ("stop", "journal removed"),
         ("status", "sshd gone"),
