@@ -135,6 +135,17 @@ async def test_marks_are_left_before_and_removed_after(pair: Operated, scripts: 
     assert scripts["mark-put"] == scripts["mark-remove"] == [f"{node} {run.id}" for node in NODES]
 
 
+async def test_a_lost_node_keeps_no_mark_on_the_others(pair: Operated, scripts: dict[str, list[str]]) -> None:
+    """The run stays open, for nobody saw what became of that node; but nobody is at work any more."""
+    await pair.says("launch")
+    pair.pretend.machines["spark-02"].faults["lost"] = 0.0
+    assert (await pair.answer_or_error("stop")).exit_code == 3
+    run = next(pair.session.journal.newest())
+    assert run.state is RunState.UNKNOWN
+    assert f"spark-01 {run.id}" in scripts["mark-put"]
+    assert f"spark-01 {run.id}" in scripts["mark-remove"]
+
+
 async def test_looks_and_dry_runs_leave_none(pair: Operated, scripts: dict[str, list[str]]) -> None:
     for line in ("status", "check", "doctor", "runs list", "image list", "serve status"):
         await pair.answer_or_error(line)

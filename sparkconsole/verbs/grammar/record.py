@@ -135,7 +135,9 @@ async def _stopped(
 
 async def _end(session: Session, report: Report, state: RunState, code: int, **kept: dict[str, Any]) -> None:
     session.journal.end(session.own_run(), state, code, **kept)
-    if state is not RunState.UNKNOWN and not session.options.read_only:
+    # What nobody saw the end of is at work only where it left a job.
+    at_work = state is RunState.UNKNOWN and session.own_run().jobs
+    if not at_work and not session.options.read_only:
         await remove_marks(session.fleet, session.own_run())
     _report_fault(session, report)
 
