@@ -89,8 +89,8 @@ class OwnFolder(tempfile.TemporaryDirectory[str]):
 
 
 def _held(folder: Path) -> int:
-    """OSError where a process that lives has it."""
-    lock = os.open(folder, os.O_RDONLY)
+    """OSError where a process that lives has it. The folder's own lock is for who changes a file in it."""
+    lock = os.open(folder / "alive", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from sparkconsole.config.locked import OwnFolder
+from sparkconsole.config.locked import OwnFolder, locked
 
 KEPT = """
 import sys
@@ -46,6 +46,8 @@ def aged(folder: Path) -> Path:
 def test_it_goes_with_its_process(place: Path) -> None:
     with OwnFolder() as name:
         assert Path(name).is_dir()
+        with locked(Path(name) / "kept", patience_s=0.1):
+            pass  # what is kept in it is locked by the folder, as everywhere
     assert list(place.iterdir()) == []
 
 
