@@ -118,6 +118,8 @@ class Journal:
             "error": redact_data(dict(error or {})),
         }
         if state is RunState.UNKNOWN and alive(stored.console):
+            # It minds the run no more; by its name what it left is found on the nodes.
+            ended["plan"] = {**stored.plan, "console": stored.console.model_dump()}
             ended["console"] = ConsoleProcess()
         return self._current(self._write(stored.model_copy(update=ended)))
 

@@ -73,7 +73,7 @@ def left_behind(journal: Journal) -> tuple[Run, ...]:
 
 def _others(marks: Sequence[NodeMark]) -> str:
     nodes, since = ", ".join(mark.node for mark in marks), f"{marks[0].since.astimezone():%a %H:%M}"
-    who, verb = printable(marks[0].who)[:80], printable(marks[0].verb)[:60]
+    who, verb = (" ".join(printable(words[:200]).split())[:80] for words in (marks[0].who, marks[0].verb))
     if all(mark.gone for mark in marks):
         return f"{nodes}: {who} began `{verb}` at {since} and has lost its connection; it may still run there"
     return f"{nodes}: {who} has been running `{verb}` since {since}"

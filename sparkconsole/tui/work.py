@@ -31,7 +31,7 @@ from sparkconsole.model.work.plan import Plan
 from sparkconsole.verbs.grammar.dispatch import understand
 from sparkconsole.verbs.grammar.execute import begin, execute
 from sparkconsole.verbs.grammar.open_session import beside, take_over
-from sparkconsole.verbs.grammar.record import ended_as, kept
+from sparkconsole.verbs.grammar.record import kept, state_of
 from sparkconsole.verbs.grammar.registry import Request
 from sparkconsole.verbs.grammar.session import PlannedAction, Session
 
@@ -259,7 +259,7 @@ class Work:
     async def _live(self, task: Task, run: Callable[[Task], Awaitable[None]]) -> None:
         try:
             await run(task)
-            task.state = TaskState(ended_as(task.answer.exit_code if task.answer else 0).value)
+            task.state = TaskState(state_of(task.answer or Answer()).value)
         except asyncio.CancelledError:
             task.state, task.error = TaskState.CANCELLED, Cancelled("cancelled in the console")
             raise

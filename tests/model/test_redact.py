@@ -410,3 +410,9 @@ def test_every_shape_is_linear_and_found_by_its_signs(at: int) -> None:
     for ask in Place("", pattern, {"finditer"}).asked():
         assert [p for p in spread(pumps(pattern), 400) if growth(ask, p, 2_560) > LINEAR] == []
     assert all(sign == sign.lower() for sign in signs)
+
+
+def test_colours_between_a_name_and_its_value_hide_no_secret() -> None:
+    """`grep --color=always`, kept and printed as JSON."""
+    text = "MY_\x1b[01;31m\x1b[KTOKEN\x1b[m\x1b[K=s3cretvalue77 and \x1b[1mplain\x1b[0m"
+    assert redact_data({"stdout": text}) == {"stdout": "MY_TOKEN=*** and plain"}

@@ -78,6 +78,8 @@ async def test_nothing_is_written_through_a_link(mark: NodeMark, tmp_path: Path)
     [
         b"", b"\0\xff\n", b"1 2 {}\n", b"x y z", b"9" * 100_000, b"$(id) `id` {\n",
         b'7 7 {"run": "../../etc", "verb": "x", "who": "y", "since": "2026-11-30T14:02:00Z"}\n',
+        b'7 7 {"run": "old", "verb": "x", "who": "y", "since": "0001-01-01T00:00:00+14:00"}\n',
+        b'7 7 {"run": "new", "verb": "x", "who": "y", "since": "9999-12-31T23:59:59-14:00"}\n',
         b'7 7 {"run": "a; reboot", "verb": "x", "who": "y", "since": "2026-11-30T14:02:00Z"}\n',
     ],
 )  # fmt: skip

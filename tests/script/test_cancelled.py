@@ -105,6 +105,22 @@ def test_nothing_runs_on(cluster: Path, command: str, way: str) -> None:
         assert said.decode() == "· cancelled\n"
 
 
+@pytest.mark.parametrize("second", [signal.SIGINT, signal.SIGHUP])
+def test_who_cannot_wait_hears_what_may_run_on(cluster: Path, second: signal.Signals) -> None:
+    """A second signal cuts short what the first began: then the end is not seen."""
+    with console(cluster, "exec sleep 777") as under_way:
+        groups = [os.getpgid(pid) for pid in pids(cluster)]
+        under_way[0].send_signal(signal.SIGINT)
+        under_way[0].send_signal(second)
+        said, _ = under_way[0].communicate(timeout=30)
+        left = [group for group in groups if runs(group)]
+        for group in left:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(group, signal.SIGKILL)
+    assert under_way[0].returncode != 0
+    assert not left or b"may still run" in said, said
+
+
 @pytest.mark.parametrize("way", ["Ctrl-C", "HUP"])
 def test_what_could_not_be_ended_is_named(cluster: Path, way: str) -> None:
     """The node is frozen: nothing is answered, and its command goes on once it thaws."""

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from sparkconsole.model.work.answer import Answer
+from sparkconsole.model.work.job import RunState
 from sparkconsole.model.work.news import StepEnded
 from sparkconsole.script.report import Printer
-from sparkconsole.verbs.grammar.record import kept
+from sparkconsole.verbs.grammar.record import kept, state_of
 from tests.verbs.operated import MODEL, Operated, operated
 
 LINES = (
@@ -49,3 +51,11 @@ async def test_no_job_is_called_done_when_it_starts(
     assert all(line.startswith("▶ ") and line.endswith(": started") for line in shown), shown
     for news in (news for news in ended if not news.outcome.step.job):
         assert kept(news).endswith(": done")
+
+
+@pytest.mark.parametrize("code", [3, 5])
+def test_a_commands_own_exit_code_is_not_ours(code: int) -> None:
+    """`systemctl is-active` ends with 3, which of ours would mean that a node was not reached."""
+    assert state_of(Answer(exit_code=code, ended=True)) is RunState.FAILED
+    assert state_of(Answer(exit_code=code)) is RunState.UNKNOWN
+    assert state_of(Answer(ended=True)) is RunState.DONE

@@ -18,6 +18,11 @@ _CONTROLS = re.compile(
 )
 
 
+def without_escapes(text: str) -> str:
+    """`text` without escape sequences, which part what belongs together; nothing else is changed."""
+    return _ESCAPES.sub("", text) if "\x1b" in text else text
+
+
 def printable(text: str) -> str:
     """`text` without escape sequences and control characters; tabs and newlines stay."""
     return _CONTROLS.sub("", _ESCAPES.sub("", text))

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache, lru_cache
 from typing import Any
 
-from sparkconsole.model.text.printable import printable
+from sparkconsole.model.text.printable import printable, without_escapes
 
 STARS = "***"
 LEAST = 8
@@ -257,7 +257,7 @@ def _behind(before: str, word: str) -> tuple[str, ...]:
 def redact_data(data: Any) -> Any:
     """JSON-like `data` without its secrets; lists of text are argv, secret keys hide their value."""
     if isinstance(data, str):
-        return redact(data)
+        return redact(without_escapes(data))
     if isinstance(data, Mapping):
         hidden = {k for k, v in data.items() if secret_name(str(k)) and isinstance(v, str) and v}
         return {k: STARS if k in hidden else redact_data(v) for k, v in data.items()}

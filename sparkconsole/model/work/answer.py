@@ -47,6 +47,8 @@ class Answer:
     data: Mapping[str, Any] = field(default_factory=dict)
     parts: tuple[Sheet | str, ...] = ()
     exit_code: int = 0
+    ended: bool = False
+    """The exit code is that of a command which was seen to end: its 3 is not our 3."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,6 +128,13 @@ class NodeMark(BaseModel):
     gone: bool = False
     """The connection that wrote it is seen to be closed."""
 
+    @field_validator("since")
+    @classmethod
+    def _of_our_days(cls, since: AwareDatetime) -> AwareDatetime:
+        if not 2000 < since.year < 3000:  # at either end of time no zone has room
+            raise ValueError("no time at which anybody worked")
+        return since
+
 
 class Run(BaseModel):
     """One entry of the journal: words, plan, jobs, result. Secrets are `***` before they come here."""

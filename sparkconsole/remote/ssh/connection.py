@@ -110,9 +110,11 @@ class SshShell(LiveShell):
             pipe.terminate()
             raise self._timed_out(argv, timeout, ran=pipe.ran) from None
         except asyncio.CancelledError:
-            short = timeout <= DEFAULT_TIMEOUT_S
-            if not await pipe.ended(_SHORT_END_S if short else END_TIMEOUT_S) and not short:
-                self.unended.append((tuple(argv), timeout))
+            short, running = timeout <= DEFAULT_TIMEOUT_S, (tuple(argv), timeout)
+            # Cancelled once more meanwhile, nobody sees its end.
+            self.unended += () if short else (running,)
+            if await pipe.ended(_SHORT_END_S if short else END_TIMEOUT_S) and not short:
+                self.unended.remove(running)
             raise
         finally:
             pipe.close()

@@ -72,7 +72,7 @@ async def execute_action(
         raise
     if answer.exit_code and (stopped := await _stopped(session, action, report, answer)):
         raise stopped
-    state = ended_as(answer.exit_code)
+    state = state_of(answer)
     ends = {"state": state.value, "steps": _final_steps(action.plan, steps, state)}
     await _end(session, report, state, answer.exit_code, outcome=dict(answer.data))
     return replace(answer, data={**ends, **answer.data})
@@ -93,6 +93,11 @@ def _final_steps(plan: Plan, steps: Mapping[str, str], state: RunState) -> dict[
         step: "done" if over and word in ("started", "sent") and step not in lasting else word
         for step, word in steps.items()
     }
+
+
+def state_of(answer: Answer) -> RunState:
+    """How the run of that answer stands."""
+    return ended_as(min(answer.exit_code, 1) if answer.ended else answer.exit_code)
 
 
 def ended_as(exit_code: int) -> RunState:

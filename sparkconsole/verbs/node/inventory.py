@@ -286,7 +286,9 @@ async def _executed(
     alone = len(names) == 1
     parts = tuple(_block(who, text, code, alone) for (text, code), who in groups.items())
     codes = [Unreachable.exit_code if code is None else code for _, code in groups]
-    return Answer({"nodes": {n: _answer_data(a) for n, a in answers.items()}}, parts, max(codes))
+    data = {"nodes": {n: _answer_data(a) for n, a in answers.items()}}
+    ended = all(isinstance(a, Completed) and a.status is not None for a in answers.values())
+    return Answer(data, parts, max(codes), ended=ended)
 
 
 def _outcome(answer: Completed | SparkError) -> tuple[str, int | None]:

@@ -18,7 +18,7 @@ from sparkconsole.model.logs.diagnosis import paragraphs
 from sparkconsole.model.text.units import hms
 from sparkconsole.model.work.answer import Answer, Sheet
 from sparkconsole.model.work.export import export_script, secrets_of, verb_line
-from sparkconsole.model.work.job import Job, JobKind, JobState, Run, RunState
+from sparkconsole.model.work.job import ConsoleProcess, Job, JobKind, JobState, Run, RunState
 from sparkconsole.model.work.news import Report, StepBegan, StepEnded
 from sparkconsole.model.work.plan import Plan, Step, StepOutcome
 from sparkconsole.model.work.run_difference import differences
@@ -28,6 +28,7 @@ from sparkconsole.remote.node.marks import commands_of
 from sparkconsole.verbs.grammar import registry
 from sparkconsole.verbs.grammar.dispatch import understand
 from sparkconsole.verbs.grammar.execute import begin
+from sparkconsole.verbs.grammar.record import UNSEEN
 from sparkconsole.verbs.grammar.registry import FLAG, Result, verb
 from sparkconsole.verbs.grammar.session import Here, PlannedAction, Session
 
@@ -243,7 +244,9 @@ async def _what_stands(session: Session, run: Run, _: Report) -> Answer:
     if session.run is not None:
         session.journal.discard(session.run)
     session.run = run
-    seen = await session.fleet.ask(lambda shell: commands_of(shell, run.console), run.nodes)
+    console = ConsoleProcess.model_validate(run.plan.get("console", run.console))
+    seen = await session.fleet.ask(lambda shell: commands_of(shell, console), run.nodes)
+    running = any(answered(seen).values())
     errors, lines = list(failed(seen).values()), [f"the console of `{run.verb}` ended before it did"]
     try:
         require_repeatable(session, run)
@@ -259,9 +262,10 @@ async def _what_stands(session: Session, run: Run, _: Report) -> Answer:
     if isinstance(left, PlannedAction):
         lines += [f"{step.node}: not done: {step.sentence}" for step in left.plan.steps if not step.reads]
         lines.append(f"to do it again: sparkconsole runs again {run.id}")
-    if done := isinstance(left, Answer) and not errors:
+    if done := isinstance(left, Answer) and not errors and not running:
         lines.append("all that it was for stands")
-    code = next((e.exit_code for e in errors if isinstance(e, Unreachable)), int(not done))
+    lost = (e.exit_code for e in errors if isinstance(e, Unreachable))
+    code = next(lost, UNSEEN if running else int(not done))
     why = {} if done else {"error": "; ".join(lines)}
     return Answer({"run": run.id, "stands": lines, **why}, tuple(lines), code)
 
