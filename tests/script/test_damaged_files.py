@@ -161,7 +161,7 @@ def test_a_demo_without_room_for_its_journal_holds_it(monkeypatch: pytest.Monkey
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("tempfile.TemporaryDirectory", full)
+    monkeypatch.setattr("tempfile.mkdtemp", full)
     with ExitStack() as stack:
         journal = Journal(opening._demo_state(stack), RealClock())
     run = journal.begin(("stop",), "demo", {})
