@@ -114,7 +114,7 @@ class Fleet:
         return await self.shell(node)
 
     def take_unended(self) -> tuple[tuple[str, tuple[str, ...], float], ...]:
-        """What was cancelled and may run on: the node, the words, and the seconds that it may take; once."""
+        """What nobody saw end and may run on: the node, the words, and the seconds that it may take; once."""
         return tuple(
             (name, *each) for name, keeper in self._keepers.items() for each in keeper.take_unended()
         )
@@ -128,7 +128,7 @@ class Fleet:
         question: Callable[[Shell], Awaitable[T]],
         nodes: Iterable[str] | None = None,
         *,
-        meanwhile: str = "no answer yet",
+        meanwhile: str = "no answer",
     ) -> dict[str, T | SparkError]:
         """Puts one question to many nodes side by side; a node that fails answers with its error.
 
@@ -144,7 +144,7 @@ class Fleet:
                 silent.pop(node, None)
 
         def still(seconds: float) -> Iterator[tuple[str, str]]:
-            return ((node, f"{meanwhile}, for {seconds:.0f} s") for node in silent)
+            return ((node, f"{meanwhile} after {seconds:.0f} s") for node in silent)
 
         async with waiting(still):
             answers = await together(*map(answered_by, names))

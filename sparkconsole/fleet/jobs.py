@@ -71,7 +71,7 @@ async def reconnected(fleet: Fleet, node: str, cause: str) -> None:
     end = until(RECONNECT_FOR_S)
 
     def lost(seconds: float) -> Iterator[tuple[str, str]]:
-        since = f", for {seconds:.0f} s" if seconds >= 1 else ""
+        since = f" {seconds:.0f} s ago" if seconds >= 1 else ""
         yield node, f"{cause}{since}; what runs there goes on, and is waited for until {end}"
 
     async with waiting(lost, first_s=0.0):

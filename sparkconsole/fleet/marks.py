@@ -88,4 +88,4 @@ def _left(run: Run) -> str:
     back = f"runs stop {run.id}" if run.jobs else "stop" if run.verb == "launch" else ""
     ways = ("follow it" if run.jobs else "see what stands") + f": sparkconsole runs attach {run.id}"
     ways += f"; take it back: sparkconsole {back}" if back else ""
-    return f"{nodes}: your `{run.verb}` of {since} has no console any more; {ways}; or leave it"
+    return f"{nodes}: your `{run.verb}` of {since} was left by its console; {ways}; or leave it"

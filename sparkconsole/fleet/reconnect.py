@@ -45,6 +45,7 @@ class Keeper:
         self._refusal: Unreachable | None = None
         self._lock = asyncio.Lock()
         self._broken: list[Shell] = []
+        self._unended: list[tuple[tuple[str, ...], float]] = []
         self._retrying: asyncio.Task[Shell] | None = None
         self._waiting = 0
         self._next_attempt_at: float | None = None
@@ -99,12 +100,16 @@ class Keeper:
                 await cancelled((retrying,))
 
     def take_unended(self) -> list[tuple[tuple[str, ...], float]]:
-        """Its commands that were cancelled and may run on, each with the seconds that it may take; once."""
-        lists = [shell.unended for shell in (self._shell, *self._broken) if isinstance(shell, LiveShell)]
-        taken = [each for unended in lists for each in unended]
-        for unended in lists:
-            unended.clear()
+        """Its commands that nobody saw end and may run on, each with the seconds that it may take; once."""
+        for shell in (self._shell, *self._broken):
+            self._keep_unended(shell)
+        taken, self._unended = self._unended, []
         return taken
+
+    def _keep_unended(self, shell: Shell | None) -> None:
+        if isinstance(shell, LiveShell):
+            self._unended += shell.unended
+            shell.unended = []
 
     async def aclose(self) -> None:
         """Closes the connection; what runs detached on the node goes on."""
@@ -156,7 +161,8 @@ class Keeper:
     async def _close_broken(self) -> None:
         """A broken connection still holds forwarded sockets here; its errors change nothing any more."""
         while self._broken:
-            await asyncio.gather(self._broken.pop().aclose(), return_exceptions=True)
+            self._keep_unended(shell := self._broken.pop())
+            await asyncio.gather(shell.aclose(), return_exceptions=True)
 
     def _gave_up(self, deadline_s: float) -> Unreachable:
         why, hint = (f": {self._refusal.cause}", self._refusal.hint) if self._refusal else ("", "")

@@ -169,7 +169,7 @@ class Console(Above):
         await work.look_back()
         for run in work.unattended:
             began = f"{run.started.astimezone():%a %H:%M}"
-            text = f"{run.verb} of {began} has no console any more: a in Runs looks what stands"
+            text = f"{run.verb} of {began} was left by its console: press a in Runs to see what stands"
             self.store.tell(Event(self.clock.now(), "warning", ", ".join(run.nodes), text))
 
     async def on_unmount(self) -> None:

@@ -12,6 +12,7 @@ from sparkconsole.errors import ChangedHostKey, SparkError, Unreachable
 from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.fleet.reconnect import Keeper, pauses
 from sparkconsole.model.cluster import Cluster, Node
+from sparkconsole.remote.local import LocalShell
 from sparkconsole.remote.shell import Shell
 from tests.line_shell import LineShell
 
@@ -193,3 +194,20 @@ async def test_a_refusal_can_be_forgiven_and_a_connection_is_kept_then() -> None
     keep.forgive()
     assert await keep.shell() is shell
     assert network.attempts == 2
+
+
+async def test_what_nobody_saw_end_is_named_once_also_over_a_new_connection() -> None:
+    first, second = LocalShell("spark1"), LocalShell("spark1")
+    shells = iter((first, second))
+
+    async def connect(_: Node) -> Shell:
+        return next(shells)
+
+    keeper = Keeper(NODE, connect, Hurried())
+    assert await keeper.shell() is first
+    first.unended.append((("sleep", "9"), 3600.0))
+    keeper.lost(first)
+    assert await keeper.shell() is second
+    second.unended.append((("sleep", "8"), 60.0))
+    assert keeper.take_unended() == [(("sleep", "9"), 3600.0), (("sleep", "8"), 60.0)]
+    assert keeper.take_unended() == []

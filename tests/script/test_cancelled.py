@@ -121,6 +121,21 @@ def test_who_cannot_wait_hears_what_may_run_on(cluster: Path, second: signal.Sig
     assert not left or b"may still run" in said, said
 
 
+def test_what_ran_on_a_lost_node_is_named_too(cluster: Path) -> None:
+    """Its connection broke earlier, and the other node's command is what is cancelled."""
+    with console(cluster, "exec sleep 777") as under_way:
+        groups = [os.getpgid(pid) for pid in pids(cluster)]
+        for pid in sessions(cluster):
+            os.kill(pid, signal.SIGKILL)
+        WAYS["Ctrl-C"](under_way)
+        said, _ = under_way[0].communicate(timeout=60)
+        left = [group for group in groups if runs(group)]
+        for group in left:
+            os.killpg(group, signal.SIGKILL)
+    assert len(left) == 1, "the lost node's"
+    assert said.count(b"may still run") == 1, said
+
+
 @pytest.mark.parametrize("way", ["Ctrl-C", "HUP"])
 def test_what_could_not_be_ended_is_named(cluster: Path, way: str) -> None:
     """The node is frozen: nothing is answered, and its command goes on once it thaws."""

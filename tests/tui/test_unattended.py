@@ -26,7 +26,7 @@ async def test_what_is_left_stands_in_the_title_bar_and_b_leads_to_it() -> None:
     async with console(demo_name="left", size=(120, 40)) as pilot:
         title = (await seen(pilot, lambda text: "unattended" in text)).splitlines()[0]
         assert "unattended: image build" in title
-        (event,) = [e for e in app_of(pilot).store.events if "no console any more" in e.text]
+        (event,) = [e for e in app_of(pilot).store.events if "left by its console" in e.text]
         assert (event.source, event.text.partition(" of ")[0]) == ("spark-01", "image build")
         await pilot.press("b")
         await seen(pilot, lambda text: "[8 Runs]" in text and "image build" in text)

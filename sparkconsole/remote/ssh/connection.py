@@ -103,18 +103,20 @@ class SshShell(LiveShell):
     ) -> Completed:
         watched = ("timeout", "-k", "5", f"{timeout + _OVERTIME_S:.1f}", *checked_argv(argv))
         pipe = await self._started(argv, watched, secrets, whole=True)
+        long = [(tuple(argv), timeout)] if timeout > DEFAULT_TIMEOUT_S else []
         try:
             async with asyncio.timeout(timeout):
                 return await pipe.answer(given)
         except TimeoutError:
             pipe.terminate()
             raise self._timed_out(argv, timeout, ran=pipe.ran) from None
+        except Unreachable:
+            self.unended += long if pipe.ran else []
+            raise
         except asyncio.CancelledError:
-            short, running = timeout <= DEFAULT_TIMEOUT_S, (tuple(argv), timeout)
-            # Cancelled once more meanwhile, nobody sees its end.
-            self.unended += () if short else (running,)
-            if await pipe.ended(_SHORT_END_S if short else END_TIMEOUT_S) and not short:
-                self.unended.remove(running)
+            self.unended += long  # cancelled once more meanwhile, nobody sees its end
+            if await pipe.ended(END_TIMEOUT_S if long else _SHORT_END_S):
+                self.unended = [each for each in self.unended if each not in long]
             raise
         finally:
             pipe.close()

@@ -35,6 +35,7 @@ async def execute_action(
 
     A run whose jobs could not be asked, or whose person let go, stays open: `runs attach` finds its end.
     """
+    session.fleet.take_unended()  # an earlier action's own answer named that
     seen = action.plan.consequences
     touches = touched(action.effects, *((seen.empty, seen.serving) if seen else ()))
     nodes = list(nodes_changed(action.plan, action.effects))
@@ -154,7 +155,7 @@ def _report_fault(session: Session, report: Report) -> None:
 
 
 def _report_unended(session: Session, report: Report) -> bool:
-    """Names what was cancelled and could not be ended, if anything."""
+    """Names what nobody saw end, if anything."""
     unended = session.fleet.take_unended()
     for node, argv, most_s in unended:
         words = in_short(redact_words(argv))

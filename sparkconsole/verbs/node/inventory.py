@@ -278,7 +278,7 @@ async def _executed(
     session: Session, command: Sequence[str], names: Sequence[str], timeout: float, report: Report
 ) -> Answer:
     answers = await session.fleet.ask(
-        lambda shell: shell.run(command, timeout=timeout), names, meanwhile="the command runs"
+        lambda shell: shell.run(command, timeout=timeout), names, meanwhile="still running"
     )
     groups: dict[tuple[str, int | None], list[str]] = {}
     for name, answer in answers.items():
