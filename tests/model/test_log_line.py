@@ -69,12 +69,18 @@ def test_the_level_is_what_the_tool_says(text: str, level: Level) -> None:
     assert level_of(text) is level
 
 
+ENDS = (
+    "0001-01-01T00:00:00Z", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59Z", "9999-12-31T23:59:59-14:00"
+)  # fmt: skip
+
+
 def test_colours_hide_no_level() -> None:
     assert log_line("\x1b[36m(Worker pid=1)\x1b[0m \x1b[31mERROR\x1b[0m died").level is Level.ERROR
 
 
-@pytest.mark.parametrize("text", ["", "yesterday", "12:00"])
+@pytest.mark.parametrize("text", ["", "yesterday", "12:00", *ENDS])
 def test_a_time_that_is_none_is_none(text: str) -> None:
+    """Docker's zero time too: west of Greenwich it lies before the calendar."""
     assert moment(text) is None
 
 

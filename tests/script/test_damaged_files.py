@@ -209,6 +209,8 @@ def test_damaged_entries_cost_themselves_alone(typed: Typed, runs: tuple[Path, s
         "steps": json.dumps({**entry, "id": "steps", "plan": {"steps": 5}}),
         "step": json.dumps({**entry, "id": "step", "plan": {"steps": [[]]}}),
         "when": json.dumps({**entry, "id": "when", "started": "2026-01-01T00:00:00"}),
+        "began": json.dumps({**entry, "id": "began", "started": "0001-01-01T00:00:00+14:00"}),
+        "over": json.dumps({**entry, "id": "over", "ended": "9999-12-31T23:59:59-14:00"}),
         "other": json.dumps({**entry, "id": "../../elsewhere"}),
     }
     for name, said in bad.items():

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sparkconsole.clock import together
 from sparkconsole.config.bounded_read import bounded_bytes
 from sparkconsole.config.locked import locked
 from sparkconsole.config.paths import write_private
@@ -58,12 +59,13 @@ async def gather_evidence(
     looks = await probe(fleet, asked.container, asked.image, asked=of_nodes, model=model)
     chosen = networks(cluster, looks, eth_if=asked.eth_if, ib_if=asked.ib_if)
     seen = {n: look for n, look in looks.items() if isinstance(look, Look)}
-    paths, deaths, (asked_ray, members, placements), versions, ranks = await asyncio.gather(
+    of_links = together(
         _paths(fleet, {n: w for n, w in chosen.items() if isinstance(w, NodeNetwork)}, seen, asked),
         death_findings(fleet, asked.container, seen if Probe.RANKS in asked.probes else {}),
-        _ray(fleet, seen, asked),
-        _contents(fleet, asked, seen, kept),
-        _ranks(fleet, asked, seen),
+    )
+    of_servers = together(_contents(fleet, asked, seen, kept), _ranks(fleet, asked, seen))
+    (paths, deaths), (asked_ray, members, placements), (versions, ranks) = await together(
+        of_links, _ray(fleet, seen, asked), of_servers
     )
     return ClusterEvidence(
         cluster, asked.image, asked.container, looks, chosen, versions, members, asked_ray,

@@ -13,6 +13,7 @@ from typing import Any
 
 from sparkconsole.model.foresight.effect import ContainerGone, ContainerStarted, Effect, JobEnded, Rebooted
 from sparkconsole.model.text.redact import redact_words
+from sparkconsole.model.text.units import moment
 from sparkconsole.model.work.job import ConsoleProcess, Job, JobKind, Run
 
 
@@ -105,7 +106,8 @@ def own_action(run: Run) -> OwnAction:
 def recalled_action(kept: Mapping[str, Any]) -> OwnAction | None:
     """From what the journal kept; None: nothing, or nothing that can be read."""
     try:
-        words, at = tuple(map(str, kept["words"])), datetime.fromisoformat(kept["at"])
-        return OwnAction(words, at, str(kept["run"]), ConsoleProcess.model_validate(kept["console"]))
+        words, at = tuple(map(str, kept["words"])), moment(kept["at"])
+        console = ConsoleProcess.model_validate(kept["console"])
+        return OwnAction(words, at, str(kept["run"]), console) if at else None
     except (KeyError, TypeError, ValueError):
         return None

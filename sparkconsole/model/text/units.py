@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import MAXYEAR, MINYEAR, UTC, datetime
 
 UNKNOWN = "–"
 _NANOSECONDS = re.compile(r"(\.\d{6})\d+")
@@ -139,13 +139,16 @@ def minutes_or_seconds(seconds: float) -> str:
 
 def moment(text: str) -> datetime | None:
     """A time as a log stamps it; nanoseconds are cut. A time without a zone is UTC."""
-    if not text:
-        return None
     try:
         at = datetime.fromisoformat(_NANOSECONDS.sub(r"\1", text))
     except ValueError:
         return None
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
+    return (at if at.tzinfo else at.replace(tzinfo=UTC)) if in_every_zone(at) else None
+
+
+def in_every_zone(at: datetime) -> bool:
+    """Any place can tell it in its own time: at both ends of the calendar it cannot, and nothing happened."""
+    return MINYEAR < at.year < MAXYEAR
 
 
 # --- axes

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, field_validator
+
+from sparkconsole.model.text.units import in_every_zone
 
 
 class JobKind(StrEnum):
@@ -113,6 +116,16 @@ class ConsoleProcess(BaseModel):
     """When the process started, as its system says it; empty where the system does not."""
 
 
+def _of_the_calendar(at: datetime) -> datetime:
+    if not in_every_zone(at):
+        raise ValueError("is no time at which anybody worked")
+    return at
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(_of_the_calendar)]
+"""A time of a person's work."""
+
+
 class NodeMark(BaseModel):
     """What a console leaves on a node while it changes it: who, and what they do."""
 
@@ -123,17 +136,10 @@ class NodeMark(BaseModel):
     verb: str
     who: str
     """`anna@laptop`"""
-    since: AwareDatetime
+    since: Moment
     node: str = ""
     gone: bool = False
     """The connection that wrote it is seen to be closed."""
-
-    @field_validator("since")
-    @classmethod
-    def _of_our_days(cls, since: AwareDatetime) -> AwareDatetime:
-        if not 2000 < since.year < 3000:  # at either end of time no zone has room
-            raise ValueError("no time at which anybody worked")
-        return since
 
 
 class Run(BaseModel):
@@ -142,8 +148,8 @@ class Run(BaseModel):
     id: str
     words: tuple[str, ...]
     cluster: str = ""
-    started: AwareDatetime
-    ended: AwareDatetime | None = None
+    started: Moment
+    ended: Moment | None = None
     state: RunState = RunState.RUNNING
     exit_code: int | None = None
     plan: dict[str, Any] = {}

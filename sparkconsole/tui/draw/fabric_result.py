@@ -9,7 +9,7 @@ from rich.text import Text
 
 from sparkconsole.model.checks import Severity
 from sparkconsole.model.fabric.rates import Rate, earlier, judge_rate
-from sparkconsole.model.text.units import age
+from sparkconsole.model.text.units import age, moment
 
 NONE = "the fabric was never tested"
 SEVERITY_SIGNS = {
@@ -61,8 +61,5 @@ def pair_rates(rates: Sequence[Rate], node: str, peer: str) -> tuple[float, ...]
 
 
 def _ago(at: str, now: datetime) -> str:
-    try:
-        since = now - datetime.fromisoformat(at)
-    except (ValueError, TypeError):
-        return at
-    return f"{age(max(since, timedelta(0)).total_seconds())} ago"
+    then = moment(at)
+    return f"{age(max(now - then, timedelta(0)).total_seconds())} ago" if then else at

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from rich.text import Text
 
@@ -15,7 +15,7 @@ from sparkconsole.model.fabric.links import Fabric, NodeNetwork
 from sparkconsole.model.facts import Gpu
 from sparkconsole.model.image.build import full_name
 from sparkconsole.model.telemetry import HISTORY, History, LinkTraffic, Reading, is_stuck
-from sparkconsole.model.text.units import UNKNOWN, age, gib, known
+from sparkconsole.model.text.units import UNKNOWN, age, gib, known, moment
 from sparkconsole.tui.draw.frame import joined, plain, styled
 
 Series = tuple[float | None, ...]
@@ -327,12 +327,8 @@ def seconds_since(stamp: str, wall: datetime) -> float | None:
 
     Docker's zero time is the year 1; reproducible builders write 1970 or 1980.
     """
-    try:
-        at = datetime.fromisoformat(stamp.strip())
-    except ValueError:
-        return None
-    at = at if at.tzinfo else at.replace(tzinfo=UTC)
-    return (wall - at).total_seconds() if at.year >= OLDEST else None
+    at = moment(stamp.strip())
+    return (wall - at).total_seconds() if at and at.year >= OLDEST else None
 
 
 def lost_lines(state: NodeState, context: DrawContext) -> tuple[Text, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 import socket
 import sys
@@ -14,6 +13,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 from textual_serve.server import Server, to_int
 
+from sparkconsole.clock import together
 from sparkconsole.errors import Refused
 from sparkconsole.tui.web.viewer import Viewer
 
@@ -62,7 +62,7 @@ class ConsoleServer(Server):
 
     async def on_shutdown(self, app: web.Application) -> None:
         """Every tab's console ends with the server."""
-        await asyncio.gather(*(viewer.stop() for viewer in self._viewers))
+        await together(*(viewer.stop() for viewer in self._viewers))
 
     async def handle_websocket(self, request: web.Request) -> web.WebSocketResponse:
         """A console for this tab, for as long as the tab is open."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from datetime import datetime
 from typing import Annotated, Any
 
 from sparkconsole.errors import Refused, Unreachable, WrongUsage
@@ -13,6 +12,7 @@ from sparkconsole.model.checks import Finding, Severity
 from sparkconsole.model.fabric.paths import ways
 from sparkconsole.model.fabric.rates import earlier
 from sparkconsole.model.fabric.test import FabricTest, PairLine, worst
+from sparkconsole.model.text.units import moment
 from sparkconsole.model.work.answer import Answer, Sheet
 from sparkconsole.model.work.news import Remark, Report
 from sparkconsole.verbs.grammar.registry import FLAG, verb
@@ -77,10 +77,8 @@ async def fabric_history(session: Here, *, last: int = 20) -> Answer:
 
 def _when(at: str) -> str:
     """In the person's own time."""
-    try:
-        return f"{datetime.fromisoformat(at).astimezone():%Y-%m-%d %H:%M}"
-    except ValueError:
-        return at
+    when = moment(at)
+    return f"{when.astimezone():%Y-%m-%d %H:%M}" if when else at
 
 
 def history_of(session: Session) -> RateHistory:
