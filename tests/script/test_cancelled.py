@@ -33,13 +33,15 @@ def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[openssh.OpenSshd]
 
 
 @pytest.fixture
-def cluster(sshd: openssh.OpenSshd, tmp_path: Path) -> Path:
+def cluster(sshd: openssh.OpenSshd, tmp_path: Path) -> Iterator[Path]:
     node = sshd.enter("/bin/bash", tmp_path)
     login = f'{{ name = "spark1", address = "127.0.0.1", user = "{node.user}", port = {node.port} }}'
     nodes = f'{login}, {{ name = "here", address = "127.0.0.1", local = true }}'
     path = tmp_path / "cluster.toml"
     path.write_text(f"[clusters.me]\nnodes = [{nodes}]\n")
-    return path
+    yield path
+    for run in (Path.home() / ".local/state/sparkconsole/runs").glob("*.json"):
+        Path(f"/tmp/sparkconsole-mark-{run.stem}").unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
