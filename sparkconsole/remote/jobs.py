@@ -13,7 +13,7 @@ from sparkconsole.errors import SparkError
 from sparkconsole.model.work.job import Job, JobState
 from sparkconsole.parse.values import whole
 from sparkconsole.remote.foreseen_shell import then_on
-from sparkconsole.remote.shell import Shell
+from sparkconsole.remote.shell import Shell, end_of_group
 
 # `pid` holds the pid and its start time: after a reboot the number alone may be somebody else's.
 _PRELUDE = """
@@ -63,17 +63,7 @@ wait $t; r=$?; kill $w 2>/dev/null; exit $r
 """
 )
 
-# dash refuses `kill -TERM -- -PGID`: the group is named by its negative number alone. Zombies do not count:
-# where PID 1 is `ray start`, nobody reaps them.
-_END_GROUP = """
-left(){ cat /proc/[0-9]*/stat 2>/dev/null | sed -n "s/^.*) [^Z] [0-9]* $p .*/x/p" | grep -q x; }
-end(){
-  kill -TERM -"$p" 2>/dev/null; n=0
-  while left; do
-    n=$((n+1)); [ $n -eq 100 ] && kill -KILL -"$p" 2>/dev/null; [ $n -lt 200 ] || exit 20; sleep 0.1
-  done
-}
-"""
+_END_GROUP = end_of_group(kill_after_s=10, most_s=20)
 CANCEL = (
     _PRELUDE
     + _END_GROUP

@@ -37,6 +37,7 @@ def python(text: str) -> str:
     return f"#!{sys.executable} -u\nimport json, sys, time\nw = sys.stdout.write\n{text}"
 
 
+# These rest on purpose: at their pace nothing is a flood by its bytes.
 NAMED = """
 i = 0
 while True:

@@ -18,7 +18,7 @@ from sparkconsole.config.locked import OwnFolder
 from sparkconsole.errors import SparkError, TimedOut, Unreachable, UnusableLogin, WrongConfig, in_short
 from sparkconsole.model.cluster import Node
 from sparkconsole.remote.live_shell import LiveShell
-from sparkconsole.remote.shell import DEFAULT_TIMEOUT_S, Completed, Endpoint, checked_argv
+from sparkconsole.remote.shell import DEFAULT_TIMEOUT_S, Completed, Endpoint, checked_argv, end_of_group
 from sparkconsole.remote.ssh.framing import framed_line, new_mark
 from sparkconsole.remote.ssh.login import log_in
 from sparkconsole.remote.ssh.pipe import END_TIMEOUT_S, SshPipe, lost
@@ -29,19 +29,14 @@ SESSIONS = 8
 
 
 # A root login's sshd passes no signal on, and closing a channel ends nothing: a second session ends the whole
-# group of a command, whose process number its frame says, after two seconds by SIGKILL, and reads back that
-# it is gone. What of it belongs to somebody else (sudo) cannot be signalled, and is not gone.
-_END = r"""
-g=$(sed 's/.*) [A-Za-z] [0-9]* \([0-9]*\) .*/\1/' "/proc/$1/stat" 2>/dev/null) && [ "$g" -gt 1 ] || exit 0
-kill -TERM "-$g" 2>/dev/null
-for tenth in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25; do
-  cat /proc/[0-9]*/stat 2>/dev/null | sed 's/.*) //' |
-    awk -v g="$g" '$3 == g && $1 !~ /[ZX]/ { lives = 1 } END { exit !lives }' || exit 0
-  [ "$tenth" != 20 ] || kill -KILL "-$g" 2>/dev/null
-  sleep 0.1
-done
-exit 1
+# group of a command, whose process number its frame says.
+_END = (
+    end_of_group(kill_after_s=2, most_s=2.5)
+    + r"""
+p=$(sed 's/.*) [A-Za-z] [0-9]* \([0-9]*\) .*/\1/' "/proc/$1/stat" 2>/dev/null) && [ "$p" -gt 1 ] || exit 0
+end
 """
+)
 _SESSION_WAIT_S = 10.0
 """How long a command waits for one of the others to end when sshd opens no further session."""
 _SESSION_PAUSE_S = 0.03
