@@ -7,8 +7,8 @@ import gc
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Coroutine, Sequence
+from typing import TYPE_CHECKING, Any
 
 from sparkconsole import __version__
 
@@ -97,9 +97,6 @@ def run(words: Sequence[str]) -> int:
     except SparkError as error:
         printer().error(error)
         return error.exit_code
-    except KeyboardInterrupt:
-        printer().settle()
-        return 130
     except BrokenPipeError:
         # The reader of a pipe went away (`| head`): not an error, and nothing more can be said on it.
         return 0
@@ -140,10 +137,9 @@ def _face(words: list[str], printer: Callable[[], Printer]) -> int:
 
         # The global options go on to the consoles that the browser opens.
         return serve(split.ours, *request.args, **request.kwargs)
-    from sparkconsole.script.ending import until_signalled
     from sparkconsole.script.run import run_request
 
-    return asyncio.run(until_signalled(run_request(request, given, printer())))
+    return _until_signalled(run_request(request, given, printer()), printer())
 
 
 def _complete(words: list[str]) -> int:
@@ -181,16 +177,24 @@ def _refuse_two_faces(given: Options, rest: list[str]) -> None:
 
 def _script(given: Options, printer: Printer) -> int:
     """A file of verb lines."""
-    import asyncio
-
     from sparkconsole.config.reading import script_text
-    from sparkconsole.script.ending import until_signalled
     from sparkconsole.script.lines import read_script
     from sparkconsole.script.run import run_script
 
     name = "<stdin>" if given.script == "-" else str(given.script)
     lines = read_script(script_text(given.script or ""), given.values(), name)
-    return asyncio.run(until_signalled(run_script(given, lines, printer, keep_going=given.keep_going)))
+    return _until_signalled(run_script(given, lines, printer, keep_going=given.keep_going), printer)
+
+
+def _until_signalled(work: Coroutine[Any, Any, int], printer: Printer) -> int:
+    import asyncio
+
+    from sparkconsole.script.ending import until_signalled
+
+    try:
+        return asyncio.run(until_signalled(work))
+    finally:
+        printer.settle()
 
 
 def _at_a_terminal() -> bool:

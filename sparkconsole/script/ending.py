@@ -1,4 +1,4 @@
-"""A command that a signal ends: SIGTERM, or SIGHUP of a terminal that goes away."""
+"""A command that a signal ends: Ctrl-C, SIGTERM, or SIGHUP of a terminal that goes away."""
 
 from __future__ import annotations
 
@@ -10,34 +10,42 @@ from typing import Any
 
 from sparkconsole.errors import Cancelled
 
-SIGNALS = (signal.SIGTERM, signal.SIGHUP)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+PATIENCE = 3
+"""Signals after which the next one ends the process at once. The first cancels, and what runs on the nodes is
+ended and looked for; another cancels that too, and what was not seen to end is named."""
 
 
 async def until_signalled(work: Coroutine[Any, Any, int]) -> int:
-    """The exit code of `work`; the first of SIGNALS cancels it as Ctrl-C does.
+    """The exit code of `work`, or of Cancelled where one of SIGNALS cancelled it.
 
-    Its record is closed, and what it leaves running is said. The second one ends the process at once.
-    Whoever started it with one ignored (nohup) keeps that.
+    Its record is closed, and what it leaves running is said. By Python's own way the second Ctrl-C raises in
+    the middle of any line: also in the one that would say so. Whoever started it with one ignored (nohup)
+    keeps that.
     """
-    loop, signalled = asyncio.get_running_loop(), asyncio.Event()
-    task = asyncio.ensure_future(work)
+    loop, task, heard = asyncio.get_running_loop(), asyncio.ensure_future(work), 0
+    before = {number: signal.getsignal(number) for number in SIGNALS}
 
     def cancel() -> None:
-        signalled.set()
-        for number in taken:
-            loop.remove_signal_handler(number)
+        nonlocal heard
+        heard += 1
+        if heard == PATIENCE:
+            leave()
         task.cancel()
 
-    taken = [number for number in SIGNALS if signal.getsignal(number) is signal.SIG_DFL]
+    def leave() -> None:
+        with contextlib.suppress(ValueError, RuntimeError):
+            for number in taken:
+                loop.remove_signal_handler(number)
+
+    taken = [number for number in SIGNALS if before[number] is not signal.SIG_IGN]
     for number in taken:
         loop.add_signal_handler(number, cancel)
     try:
         return await task
     except asyncio.CancelledError:
-        if signalled.is_set():
+        if heard:
             return Cancelled.exit_code
         raise
     finally:
-        with contextlib.suppress(ValueError, RuntimeError):
-            for number in taken:
-                loop.remove_signal_handler(number)
+        leave()
