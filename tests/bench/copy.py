@@ -19,7 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.bench.table import show
-from tests.real.conftest import CACHE, RECIPE, Operator
+from tests.real.conftest import Operator
+from tests.real.package_index import made
 from tests.testbed.fixtures import missing
 from tests.testbed.places import FABRIC, Places
 from tests.testbed.testbed import Testbed
@@ -283,9 +284,7 @@ def _nodes(bed: Testbed, count: int) -> Iterator[Operator]:
 
 def _base(bed: Testbed) -> None:
     """A base with a python3, as a vLLM image has."""
-    CACHE.mkdir(parents=True, exist_ok=True)
-    subprocess.run((str(RECIPE / "make-base.sh"), str(CACHE / "base.tar")), check=True, timeout=900)
-    bed.exec(1, "docker", "import", "-", BASE, stdin=(CACHE / "base.tar").read_bytes())
+    bed.exec(1, "docker", "import", "-", BASE, stdin=made("make-base.sh", "base.tar").read_bytes())
 
 
 def _build(bed: Testbed, mebibytes: int) -> None:

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from tests.chaos import report
+from tests.chaos.catalogue import VERBS
 from tests.chaos.draw import Draw, drawn, named
 from tests.chaos.faults import FAULTS
 from tests.chaos.judge import Kind, judge
@@ -18,7 +19,6 @@ from tests.chaos.nodes import scene_on
 from tests.chaos.record import Record
 from tests.chaos.scene import Scene
 from tests.chaos.trial import tried
-from tests.chaos.verbs import VERBS
 from tests.testbed.fixtures import missing
 
 

@@ -54,6 +54,10 @@ class Console:
         """Sends it a signal, unless it has ended."""
         self._process.send_signal(number)
 
+    def hang_up(self) -> None:
+        """What it is told when its terminal is closed; it has none here."""
+        self.signal(signal.SIGHUP)
+
     def ending(self, limit_s: float) -> Ending:
         """Waits for its end; past the limit it is ended, and what it says then is not its own."""
         try:

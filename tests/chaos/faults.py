@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from tests.chaos.console import Console
 from tests.chaos.record import Hits
 from tests.chaos.scene import Scene
-from tests.chaos.verbs import Verb
+from tests.chaos.screen import Screen
+from tests.chaos.verb import Verb
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class Blow:
 
     scene: Scene
     verb: Verb
-    console: Console | None
+    console: Console | Screen | None
 
     @property
     def node(self) -> int:
@@ -118,6 +119,41 @@ def _frozen(seconds: float) -> Callable[[Blow], object]:
     return strike
 
 
+def _operator_gone(seconds: float) -> Callable[[Blow], object]:
+    """It is the operator's own network that fails: every node is lost at once, and none of them is ill."""
+
+    def strike(blow: Blow) -> None:
+        blow.scene.bed.unplug_operator(unplugged=True)
+        _over_after(blow, seconds, lambda: blow.scene.bed.unplug_operator(unplugged=False))
+
+    return strike
+
+
+_FILLER = "/var/lib/docker/filler"
+
+
+def _data_disk_full(blow: Blow) -> None:
+    """Of the engine's own disk nothing is left; it is free again when the verb has ended."""
+    fill = f"fallocate -l $(df --output=avail -B1 /var/lib/docker | tail -1) {_FILLER} || true"
+    blow.scene.shell(blow.node, f"{fill}; cat /dev/zero >>{_FILLER}")
+    blow.scene.undo.callback(lambda: blow.scene.shell(blow.node, f"rm -f {_FILLER}"))
+
+
+def _killed_on(index: int, pattern: str) -> Callable[[Blow], object]:
+    """A process in the container of that node is killed from outside."""
+
+    def strike(blow: Blow) -> None:
+        found = (line.split()[0] for line in blow.scene.bed.processes(index, pattern))
+        if numbers := " ".join(found):
+            blow.scene.shell(index, f"kill -9 {numbers}")
+
+    return strike
+
+
+def _container_removed(blow: Blow) -> None:
+    blow.scene.shell(blow.node, "docker rm -f vllm_node", timeout=60)
+
+
 # --- the console
 
 
@@ -131,6 +167,12 @@ def _sent(number: signal.Signals) -> Callable[[Blow], object]:
 
 def _second_console(blow: Blow) -> None:
     blow.scene.start(*blow.verb.words(blow.scene))
+
+
+def _hung_up(blow: Blow) -> None:
+    """Its terminal is closed."""
+    assert blow.console is not None, "a terminal is closed while the verb is under way"
+    blow.console.hang_up()
 
 
 # --- the journal
@@ -182,9 +224,16 @@ FAULTS = {
         Fault("fabric blip", Hits.NODE, _blip(5, "fab", "fab2")),
         Fault("frozen for 10 s", Hits.NODE, _frozen(10)),
         Fault("frozen for 30 s", Hits.NODE, _frozen(30)),
+        Fault("operator gone for 20 s", Hits.NODE, _operator_gone(20)),
+        Fault("operator gone for 60 s", Hits.NODE, _operator_gone(60)),
+        Fault("data disk full", Hits.NODE, _data_disk_full),
+        Fault("GCS killed", Hits.NODE, _killed_on(1, r"gcs_server")),
+        Fault("raylet killed", Hits.NODE, _killed_on(2, r"raylet/raylet")),
+        Fault("container removed", Hits.NODE, _container_removed),
+        Fault("server killed", Hits.NODE, _killed_on(1, r"[v]llm serve|VLLM::|EngineCore")),
         Fault("ctrl-c", Hits.CONSOLE, _sent(signal.SIGINT)),
         Fault("terminated", Hits.CONSOLE, _sent(signal.SIGTERM)),
-        Fault("hung up", Hits.CONSOLE, _sent(signal.SIGHUP)),
+        Fault("hung up", Hits.CONSOLE, _hung_up),
         Fault("killed", Hits.CONSOLE, _sent(signal.SIGKILL)),
         Fault("two consoles", Hits.NOTHING, _second_console),
         Fault("journal full", Hits.JOURNAL, _full, _on_a_small_disk),

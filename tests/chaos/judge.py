@@ -45,7 +45,7 @@ class Found:
 def judge(record: Record) -> Verdict:
     """Right only when nothing at all was found."""
     checks = (
-        _broken, _late, _claims, _looks, _journal, _attached, _denied, _silence, _litter, _words,
+        _broken, _late, _claims, _kept, _looks, _screen, _journal, _attached, _denied, _silence, _litter, _words,
     )  # fmt: skip
     found = [each for check in checks for each in check(record)]
     order = list(Kind)
@@ -84,7 +84,7 @@ def _waits(end: Ending) -> bool:
 
 def _claims(record: Record) -> Iterator[Found]:
     """Each console's exit code against the nodes; a look promises something else."""
-    if record.looks:
+    if record.looks or record.lasts:
         return
     for end in record.consoles:
         if end.in_time:
@@ -106,6 +106,20 @@ def _claim(record: Record, end: Ending) -> Iterator[Found]:
         yield Found(Kind.WRONG, f"nothing was done to it, and it ended with {end.exit_code}")
     if record.hits is Hits.JOURNAL and end.exit_code != 0:
         yield Found(Kind.WRONG, f"a journal that cannot be kept was in the way: exit {end.exit_code}")
+
+
+def _kept(record: Record) -> Iterator[Found]:
+    """What lasts keeps its promise, or says that it does not: it gives up, or waits for a node."""
+    gives_up = record.ending.exit_code in (1, 3, 5)
+    if record.lasts and record.reached is False and not (gives_up or _waits(record.ending)):
+        yield Found(Kind.WRONG, "what it is to keep is not so, and it says nothing of it")
+
+
+def _screen(record: Record) -> Iterator[Found]:
+    """The top line counts the nodes that are up, with the fault there and when it is over."""
+    for shown, are_up in ((record.shown_up, record.are_up), (record.shown_up_after, 2)):
+        if shown is not None and shown != are_up:
+            yield Found(Kind.WRONG, f"the screen says that {shown} are up, and {are_up} are")
 
 
 _TROUBLE = re.compile(
@@ -130,7 +144,7 @@ def _looks(record: Record) -> Iterator[Found]:
 def _journal(record: Record) -> Iterator[Found]:
     """What is written down of the run is as true as what was said."""
     state, code = record.run_state, record.ending.exit_code
-    if record.looks or not state or record.hits is Hits.JOURNAL:
+    if record.looks or record.lasts or not state or record.hits is Hits.JOURNAL:
         return
     reached = record.reached if record.reached is not None else record.reached_after
     if state == "done" and reached is False:
@@ -188,7 +202,7 @@ _SAID = {
 
 def _litter(record: Record) -> Iterator[Found]:
     for one in record.left:
-        if not _is_said(one, record.text):
+        if one.kind not in record.leaves and not _is_said(one, record.text):
             yield Found(Kind.LITTER, f"{one.kind} left on {one.node} and not said: {one.what}")
     killed = record.ending.exit_code == -9
     for name in record.left_here if not killed else ():

@@ -90,6 +90,17 @@ class Record:
     run_state: str = ""
     """What the journal said of the run when its console had ended; empty: there was no run of it."""
     left: tuple[Leftover, ...] = ()
+    leaves: tuple[str, ...] = ()
+    """Kinds of things that the verb is for."""
+    lasts: bool = False
+    """The verb ends when it is told to: its promise is kept until then."""
+    on_screen: bool = False
+    shown_up: int | None = None
+    """How many nodes the screen said to be up with the fault still there; None: no screen, or no console."""
+    are_up: int = 0
+    """How many could be logged in to, as that was read."""
+    shown_up_after: int | None = None
+    """The same when the fault was over: both nodes can be logged in to."""
     left_here: tuple[str, ...] = ()
     """Temporary files on the console's own machine."""
 
@@ -114,7 +125,7 @@ class Record:
         fixed: dict[str, Any] = {**data, "hits": Hits(data["hits"])}
         for name in ("ending", "other", "attached"):
             fixed[name] = _ending(data[name])
-        for name in ("words", "running", "troubled", "left_here"):
+        for name in ("words", "running", "troubled", "left_here", "leaves"):
             fixed[name] = tuple(data[name])
         fixed["left"] = tuple(Leftover(**each) for each in data["left"])
         return cls(**fixed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import subprocess
 import threading
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.chaos.console import Console
+from tests.chaos.screen import Screen
 from tests.conftest import ROOT
 from tests.real.conftest import Operator
 from tests.testbed.testbed import Testbed, until
@@ -61,8 +63,10 @@ class Scene:
     person: Person
     program: tuple[str, ...] = ("sparkconsole",)
     undo: ExitStack = field(default_factory=ExitStack)
-    started: list[Console] = field(default_factory=list)
+    started: list[Console | Screen] = field(default_factory=list)
     """The consoles of this trial: the one under test, and a second one where the fault is one."""
+    noted: str = ""
+    """What a verb's preparation keeps of how it was."""
 
     def name(self, index: int) -> str:
         """What the inventory calls a node."""
@@ -72,13 +76,28 @@ class Scene:
         """The person knows the nodes and trusts their keys."""
         self.person.temporary.mkdir(parents=True, exist_ok=True)
         for index in NODES:
-            self._must("node", "add", self.name(index), self.bed.places.address(index), "--user", "spark")
-        self._must("--yes", "node", "trust")
+            self.must("node", "add", self.name(index), self.bed.places.address(index), "--user", "spark")
+        self.must("--yes", "node", "trust")
 
     def start(self, *words: str) -> Console:
         """The console under test, or what a test put in its place."""
-        self.started.append(Console(self.bed.operator_argv(*self.program, *words), self.person.environment))
-        return self.started[-1]
+        console = Console(self.bed.operator_argv(*self.program, *words), self.person.environment)
+        self.started.append(console)
+        return console
+
+    def open(self, *words: str) -> Screen:
+        """The full-screen console, and the words typed into it; its plan is agreed to."""
+        argv = self.bed.operator_argv(*self.program)
+        screen = Screen(argv, self.person.environment, self.person.temporary)
+        self.started.append(screen)
+        screen.type(shlex.join(word for word in words if word != "--yes"))
+        return screen
+
+    def must(self, *words: str, timeout: float = 120) -> None:
+        """A line of the console's that a trial builds upon; RuntimeError where it fails."""
+        done = self.person.run(*words, timeout=timeout)
+        if done.returncode:
+            raise RuntimeError(f"{' '.join(words)}: {done.stdout[-500:]}{done.stderr[-500:]}")
 
     def shell(self, index: int, text: str, *, check: bool = False, timeout: float = 120) -> str:
         """A shell's line on a node, as root and past SSH."""
@@ -104,6 +123,7 @@ class Scene:
             self.bed.thaw(index)
             self.bed.boot(index)
             self.bed.rate(index, None)
+        self.bed.unplug_operator(unplugged=False)
 
     def tidy(self) -> None:
         """As before any trial: nothing of a verb on the nodes, no temporary file here."""
@@ -125,8 +145,3 @@ class Scene:
 
     def _listens(self, index: int) -> bool:
         return "22" in self.bed.listening(index)
-
-    def _must(self, *words: str) -> None:
-        done = self.person.run(*words, timeout=120)
-        if done.returncode:
-            raise RuntimeError(f"{' '.join(words)}: {done.stdout[-500:]}{done.stderr[-500:]}")

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.chaos import report
+from tests.chaos.catalogue import VERBS
 from tests.chaos.draw import drawn, named
 from tests.chaos.faults import FAULTS
 from tests.chaos.record import Ending, Hits, Record
 from tests.chaos.test_short import TRIALS
-from tests.chaos.verbs import VERBS
 
 PAIRS = {verb.name: verb.under for verb in VERBS.values()}
 

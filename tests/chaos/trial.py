@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 from collections.abc import Callable
 from functools import partial
 
 from tests.chaos import truth
+from tests.chaos.catalogue import VERBS
 from tests.chaos.console import Console
 from tests.chaos.draw import Draw
 from tests.chaos.faults import FAULTS, Blow, Fault
 from tests.chaos.record import Ending, Hits, Leftover, Record
 from tests.chaos.scene import NODES, Scene
-from tests.chaos.verbs import VERBS, Verb
+from tests.chaos.screen import Screen
+from tests.chaos.verb import Verb
 from tests.testbed.testbed import until
 
 BEGINS_S, SETTLES_S, ATTACH_S, QUICKER_S = 60.0, 15.0, 150.0, 4.0
+NOTICED_S, BACK_S = 20.0, 40.0
+"""Within which a screen says that a node is lost, and that it is back."""
 
 
 def tried(scene: Scene, draw: Draw) -> Record:
@@ -33,28 +38,53 @@ def _tried(scene: Scene, draw: Draw, verb: Verb, fault: Fault) -> Record:
     before = {index: truth.look(scene.bed, index) for index in NODES}
     known = scene.person.recorded()
     console, moment, missed = _struck(scene, verb, fault, draw.moment * verb.spread_s)
-    ending = console.ending(verb.limit_s)
+    ending = _lasted(scene, verb, console) if verb.lasts else console.ending(verb.limit_s)
+    shown_up, are_up = _counted(scene, console, NOTICED_S)
     other = next((one.ending(verb.limit_s) for one in scene.started if one is not console), None)
-    running, reached = _running(scene), _reached(scene, verb)
+    running, reached = _running(scene, verb), _reached(scene, verb)
     troubled = _troubled(scene) if verb.looks else ()
     run = scene.person.run_beside(known)
     scene.heal()
+    shown_up_after, _ = _counted(scene, console, BACK_S)
     attached = None if fault.hits is Hits.JOURNAL else _attach(scene, run)
     left, temporary = _left(scene, before), tuple(sorted(p.name for p in scene.person.temporary.iterdir()))
     return Record(
         draw.seed, draw.number, verb.name, fault.name, verb.words(scene), fault.hits, scene.name(verb.node),
         verb.looks, round(moment, 2), missed, ending, other, attached, reached, _reached(scene, verb),
-        running, troubled, str(run.get("state", "")), left, temporary,
+        running, troubled, str(run.get("state", "")), left, verb.leaves, verb.lasts, verb.on_screen, shown_up,
+        are_up, shown_up_after, temporary,
     )  # fmt: skip
 
 
-def _struck(scene: Scene, verb: Verb, fault: Fault, delay_s: float) -> tuple[Console, float, bool]:
+def _lasted(scene: Scene, verb: Verb, console: Console | Screen) -> Ending:
+    """It has time to keep its promise, and is then told to end."""
+    _wait(lambda: console.ended or _reached(scene, verb) is True, verb.limit_s)
+    console.signal(signal.SIGINT)
+    return console.ending(SETTLES_S)
+
+
+def _counted(scene: Scene, console: Console | Screen, seconds: float) -> tuple[int | None, int]:
+    """How many nodes the screen says are up, and how many are: it has that time to agree."""
+    if not isinstance(console, Screen) or console.gone:
+        return None, 0
+    counts: tuple[int | None, int] = (None, 0)
+
+    def agree() -> bool:
+        nonlocal counts
+        counts = (console.counted_up(), sum(truth.logs_in(scene.bed, index) for index in NODES))
+        return counts[0] == counts[1]
+
+    _wait(agree, seconds)
+    return counts
+
+
+def _struck(scene: Scene, verb: Verb, fault: Fault, delay_s: float) -> tuple[Console | Screen, float, bool]:
     """The console, the second of it in which the fault came, and whether it was over by then."""
     fault.before(Blow(scene, verb, None))
     if verb.under_way is None:
         fault.strike(Blow(scene, verb, None))
-        return scene.start(*verb.words(scene)), 0.0, False
-    console = scene.start(*verb.words(scene))
+        return verb.start(scene), 0.0, False
+    console = verb.start(scene)
     _wait(partial(_middle, scene, verb, console), BEGINS_S)
     at = console.age_s + delay_s
     _wait(lambda: console.ended or console.age_s >= at, delay_s + 1)
@@ -65,7 +95,7 @@ def _struck(scene: Scene, verb: Verb, fault: Fault, delay_s: float) -> tuple[Con
     return console, moment, missed
 
 
-def _middle(scene: Scene, verb: Verb, console: Console) -> bool:
+def _middle(scene: Scene, verb: Verb, console: Console | Screen) -> bool:
     return console.ended or verb.under_way is None or verb.under_way(scene, console)
 
 
@@ -74,10 +104,12 @@ def _reached(scene: Scene, verb: Verb) -> bool | None:
     return None if verb.looks else truth.readable(partial(verb.reached, scene))
 
 
-def _running(scene: Scene) -> tuple[str, ...]:
+def _running(scene: Scene, verb: Verb) -> tuple[str, ...]:
     """What of the verb still runs; it has a moment to end with its console."""
 
     def found() -> tuple[str, ...]:
+        if "process" in verb.leaves:
+            return ()
         nodes = (index for index in NODES if scene.bed.pid(index))
         return tuple(f"{scene.name(i)}: {line}" for i in nodes for line in truth.running(scene.bed, i))
 

@@ -86,6 +86,14 @@ def in_trouble(bed: Testbed, index: int) -> bool:
     return done.returncode != 0
 
 
+def logs_in(bed: Testbed, index: int) -> bool:
+    """A person at the operator's machine can log in there."""
+    try:
+        return bed.pid(index) is not None and bed.ssh(index, "true", timeout=5).returncode == 0
+    except subprocess.TimeoutExpired:
+        return False
+
+
 def left(node: str, before: NodeTruth, after: NodeTruth) -> list[Leftover]:
     """What is there now and was not before."""
     if not after.up:

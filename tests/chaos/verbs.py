@@ -1,61 +1,27 @@
-"""Verbs under faults: their words, what they need, when they are in the middle, what they promise."""
+"""Verbs without a server, under faults: copies, builds, commands, `stop`, looks."""
 
 from __future__ import annotations
 
 import contextlib
 import io
 import re
-import subprocess
 import tarfile
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from tests.chaos import truth
 from tests.chaos.console import Console
 from tests.chaos.scene import NODES, Scene
+from tests.chaos.screen import Screen
+from tests.chaos.verb import JOURNAL, LINK, SIGNALS, Verb
 from tests.model_caches import hub_cache, shards
-from tests.real.conftest import CACHE, RECIPE
+from tests.real.package_index import made
 
 BASE, COPIED, BUILT = "chaos-base:1", "chaos-copied:1", "chaos-built:1"
 MODEL, HUB = "lab/chaos", "/home/spark/.cache/huggingface/hub"
 MIB, SLOW_MBIT = 1 << 20, 20
 CONTAINER = "vllm_node"
-SIGNALS = ("ctrl-c", "terminated", "hung up", "killed")
-LINK = ("session killed", "sshd restarted", "management blip", "management cut", "power", "power and boot")
-JOURNAL = ("journal full", "journal read-only", "journal removed")
-
-
-def nothing(_: Scene) -> None:
-    """Needs no preparation."""
-
-
-def at_once(_: Scene, console: Console) -> bool:
-    """In the middle from its first line on."""
-    return console.spoke
-
-
-@dataclass(frozen=True)
-class Verb:
-    """`reached` is what it promises, as the nodes have it; RuntimeError where they cannot be read."""
-
-    name: str
-    words: Callable[[Scene], tuple[str, ...]]
-    reached: Callable[[Scene], bool]
-    under: tuple[str, ...]
-    """The faults that it is put under."""
-    prepare: Callable[[Scene], None] = nothing
-    under_way: Callable[[Scene, Console], bool] | None = at_once
-    """None: the fault comes before the verb."""
-    node: int = 2
-    """The node that faults are done to."""
-    spread_s: float = 4.0
-    """The fault comes up to so long after the verb is in the middle."""
-    limit_s: float = 150.0
-    looks: bool = False
-    slowed: bool = False
-    """Its way to node 2 is slow until the fault has come."""
 
 
 # --- images
@@ -63,15 +29,9 @@ class Verb:
 
 def base(scene: Scene) -> None:
     """A small Debian with Python on both nodes, its layer the same on both."""
-    CACHE.mkdir(parents=True, exist_ok=True)
-    made = subprocess.run(
-        (str(RECIPE / "make-base.sh"), str(CACHE / "base.tar")), capture_output=True, timeout=900, check=False
-    )
-    if made.returncode:
-        raise RuntimeError(f"make-base.sh: {made.stderr.decode()[-500:]}")
+    packed = made("make-base.sh", "base.tar").read_bytes()
     for index in NODES:
         if BASE not in truth.images(scene.bed, index):
-            packed = (CACHE / "base.tar").read_bytes()
             scene.bed.exec(index, "docker", "import", "-", BASE, stdin=packed, timeout=300)
 
 
@@ -143,7 +103,7 @@ def _model(scene: Scene) -> None:
     scene.bed.rate(2, SLOW_MBIT)
 
 
-def _model_arrives(scene: Scene, _: Console) -> bool:
+def _model_arrives(scene: Scene, _: Console | Screen) -> bool:
     return any(truth.inside(scene.bed, 2, HUB).rglob("*.incomplete"))
 
 
@@ -173,7 +133,7 @@ def _ended(scene: Scene) -> bool:
     return all(bool(scene.shell(index, f"cat {PROGRAMS}/ended")) for index in NODES)
 
 
-def _command(name: str) -> Callable[[Scene, Console], bool]:
+def _command(name: str) -> Callable[[Scene, Console | Screen], bool]:
     pattern = re.compile(rf"{PROGRAMS}/{name}")
     return lambda scene, _: all(truth.running(scene.bed, index, pattern) for index in NODES)
 
@@ -194,52 +154,49 @@ def _all_answer(scene: Scene) -> bool:
     return not any(truth.in_trouble(scene.bed, index) for index in NODES)
 
 
-VERBS = {
-    verb.name: verb
-    for verb in (
-        Verb(
-            "image copy", lambda s: ("--yes", "image", "copy", COPIED, "--to", s.name(2)), _same_image,
-            ("nothing", *LINK, *SIGNALS, *JOURNAL, "engine killed", "engine stopped", "fabric cut",
-             "fabric blip", "frozen for 10 s", "frozen for 30 s", "two consoles"),
-            _new_image, lambda s, _: sent_bytes(s) > MIB, slowed=True,
-        ),
-        Verb(
-            "image copy, its sender", lambda s: ("--yes", "image", "copy", COPIED, "--to", s.name(2)),
-            _same_image, (*LINK, "engine killed", "frozen for 10 s"), _new_image,
-            lambda s, _: sent_bytes(s) > MIB, node=1, slowed=True,
-        ),
-        Verb(
-            "image build", _build_words, lambda s: BUILT in truth.images(s.bed, 1),
-            ("nothing", *LINK, *SIGNALS, *JOURNAL, "engine killed", "engine stopped", "frozen for 10 s",
-             "two consoles"),
-            _no_build, lambda s, _: bool(s.bed.processes(1, "docker build")), node=1, spread_s=6.0,
-        ),
-        Verb(
-            "model copy", lambda s: ("--yes", "model", "copy", MODEL, "--to", s.name(2)), _same_model,
-            ("nothing", *LINK, *SIGNALS, *JOURNAL, "fabric cut", "fabric blip", "frozen for 10 s",
-             "two consoles"),
-            _model, _model_arrives, slowed=True,
-        ),
-        Verb(
-            "node exec", lambda s: ("node", "exec", "--", f"{PROGRAMS}/short"), _ended,
-            ("nothing", *LINK, *SIGNALS, *JOURNAL, "frozen for 10 s", "two consoles"), _programs,
-            _command("short"), limit_s=60.0,
-        ),
-        Verb(
-            "node exec, long", lambda s: ("node", "exec", "--", f"{PROGRAMS}/long"), lambda s: False,
-            SIGNALS, _programs, _command("long"), spread_s=2.0, limit_s=60.0,
-        ),
-        Verb(
-            "stop", lambda s: ("--yes", "stop"), _no_container,
-            ("nothing", *LINK, *SIGNALS, *JOURNAL, "engine killed", "engine stopped", "frozen for 10 s",
-             "two consoles"),
-            _containers, spread_s=1.5,
-        ),
-        Verb(
-            "status", lambda s: ("status",), _all_answer,
-            ("nothing", "sshd gone", "management cut", "power", "engine stopped", "frozen for 30 s",
-             "fabric cut", "journal read-only", "journal removed"),
-            under_way=None, looks=True, spread_s=0.5, limit_s=90.0,
-        ),
-    )
-}  # fmt: skip
+PLAIN = (
+    Verb(
+        "image copy", lambda s: ("--yes", "image", "copy", COPIED, "--to", s.name(2)), _same_image,
+        ("nothing", *LINK, *SIGNALS, *JOURNAL, "engine killed", "engine stopped", "data disk full", "fabric cut",
+         "fabric blip", "frozen for 10 s", "frozen for 30 s", "two consoles"),
+        _new_image, lambda s, _: sent_bytes(s) > MIB, slowed=True,
+    ),
+    Verb(
+        "image copy, its sender", lambda s: ("--yes", "image", "copy", COPIED, "--to", s.name(2)),
+        _same_image, (*LINK, "engine killed", "frozen for 10 s"), _new_image,
+        lambda s, _: sent_bytes(s) > MIB, node=1, slowed=True,
+    ),
+    Verb(
+        "image build", _build_words, lambda s: BUILT in truth.images(s.bed, 1),
+        ("nothing", *LINK, *SIGNALS, *JOURNAL, "engine killed", "engine stopped", "data disk full",
+         "frozen for 10 s", "two consoles"),
+        _no_build, lambda s, _: bool(s.bed.processes(1, "docker build")), node=1, spread_s=6.0,
+    ),
+    Verb(
+        "model copy", lambda s: ("--yes", "model", "copy", MODEL, "--to", s.name(2)), _same_model,
+        ("nothing", *LINK, *SIGNALS, *JOURNAL, "fabric cut", "fabric blip", "frozen for 10 s",
+         "two consoles"),
+        _model, _model_arrives, slowed=True,
+    ),
+    Verb(
+        "node exec", lambda s: ("node", "exec", "--", f"{PROGRAMS}/short"), _ended,
+        ("nothing", *LINK, *SIGNALS, *JOURNAL, "frozen for 10 s", "two consoles"), _programs,
+        _command("short"), limit_s=60.0,
+    ),
+    Verb(
+        "node exec, long", lambda s: ("node", "exec", "--", f"{PROGRAMS}/long"), lambda s: False,
+        SIGNALS, _programs, _command("long"), spread_s=2.0, limit_s=60.0,
+    ),
+    Verb(
+        "stop", lambda s: ("--yes", "stop"), _no_container,
+        ("nothing", *LINK, *SIGNALS, *JOURNAL, "engine killed", "engine stopped", "frozen for 10 s",
+         "two consoles"),
+        _containers, spread_s=1.5,
+    ),
+    Verb(
+        "status", lambda s: ("status",), _all_answer,
+        ("nothing", "sshd gone", "management cut", "power", "engine stopped", "frozen for 30 s",
+         "fabric cut", "journal read-only", "journal removed"),
+        under_way=None, looks=True, spread_s=0.5, limit_s=90.0,
+    ),
+)  # fmt: skip

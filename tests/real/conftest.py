@@ -15,14 +15,11 @@ from typing import IO, Any
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.real.package_index import build_line, package_index
 from tests.testbed.fixtures import session_prefix
 from tests.testbed.places import Places
 from tests.testbed.testbed import Testbed, until
 
-RECIPE = ROOT / "dockerfiles" / "vllm-node-cpu"
-CACHE = Path(os.environ.get("SPARKCONSOLE_TESTBED_CACHE", "/var/cache/sparkconsole-testbed"))
-WHEELS_PORT = 8099
 TINY = "/opt/sparkconsole/tiny-llama"
 SERVE = f"serve {TINY} --served-model-name tiny --max-model-len 1024 --enforce-eager"
 NAMES = ("spark1", "spark2")
@@ -165,48 +162,14 @@ def bed() -> Iterator[Testbed]:
 @pytest.fixture(scope="session")
 def wheels(bed: Testbed) -> Iterator[str]:
     """A package index that the nodes reach, and the base image on node 1: a build without internet."""
-    CACHE.mkdir(parents=True, exist_ok=True)
-    for words in (("make-base.sh", "base.tar"), ("make-wheels.sh", "wheels")):
-        made = subprocess.run(
-            (str(RECIPE / words[0]), str(CACHE / words[1])),
-            capture_output=True,
-            text=True,
-            timeout=900,
-            check=False,
-        )
-        assert made.returncode == 0, made.stderr[-2000:]
-    bed.exec(
-        1, "docker", "import", "-", "sparkconsole-base:bookworm", stdin=(CACHE / "base.tar").read_bytes()
-    )
-    serve = (
-        "python3",
-        "-m",
-        "http.server",
-        str(WHEELS_PORT),
-        "--bind",
-        "10.77.0.254",
-        "--directory",
-        str(CACHE / "wheels"),
-    )
-    index = subprocess.Popen(bed.operator_argv(*serve), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        yield f"http://10.77.0.254:{WHEELS_PORT}/simple"
-    finally:
-        index.terminate()
-        index.wait(10)
+    with package_index(bed) as url:
+        yield url
 
 
 @pytest.fixture(scope="session")
 def build_words(wheels: str) -> str:
     """The line that builds the CPU image without internet."""
-    arguments = {
-        "BASE": "sparkconsole-base:bookworm",
-        "PIP_INDEX_URL": wheels,
-        "PIP_TRUSTED_HOST": "10.77.0.254",
-        "TORCH_INDEX_URL": "",
-    }
-    given = " ".join(f"--build-arg {key}={value}" for key, value in arguments.items())
-    return f"image build --recipe vllm-node-cpu --network host --least-free 8 {given}"
+    return build_line(wheels)
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from sparkconsole.remote.image_program.loading import LABEL
-from tests.real.conftest import CACHE, RECIPE, Operator, assert_nothing_left, damage
+from tests.real.conftest import Operator, assert_nothing_left, damage
+from tests.real.package_index import made
 from tests.testbed.testbed import Testbed, until
 
 BASE, TAG, MIB = "layers-base:1", "layers-test:1", 1 << 20
@@ -25,12 +26,7 @@ PROGRAM = r"compile\(i\.read\(n\),'image'|programs send copy"
 @pytest.fixture(scope="module")
 def base(bed: Testbed) -> Iterator[str]:
     """The same base on both nodes, with a python3 in it, as the vLLM image has."""
-    CACHE.mkdir(parents=True, exist_ok=True)
-    made = subprocess.run(
-        (str(RECIPE / "make-base.sh"), str(CACHE / "base.tar")), capture_output=True, timeout=900, check=False
-    )
-    assert made.returncode == 0, made.stderr[-2000:]
-    bed.exec(1, "docker", "import", "-", BASE, stdin=(CACHE / "base.tar").read_bytes())
+    bed.exec(1, "docker", "import", "-", BASE, stdin=made("make-base.sh", "base.tar").read_bytes())
     saved = "docker save -o /tmp/base.tar " + BASE
     bed.exec(1, "sh", "-c", saved)
     bed.exec(2, "docker", "load", stdin=_file(bed, 1, "/tmp/base.tar"))

@@ -111,6 +111,12 @@ def plug(places: Places, index: int, networks: Iterable[str], *, up: bool) -> No
         ip("link", "set", port(index, network), "up" if up else "down", namespace=places.switch)
 
 
+def plug_operator(places: Places, *, up: bool) -> None:
+    """The same with the operator's."""
+    for network in OPERATOR_LEGS:
+        ip("link", "set", f"op-{network}", "up" if up else "down", namespace=places.switch)
+
+
 def limit(places: Places, index: int, megabits: int | None) -> None:
     """Bounds what flows towards a node on the fabric; None lifts the bound."""
     device = ("dev", port(index, "fab"))

@@ -151,6 +151,10 @@ class Testbed(Inside):
         """Puts them back."""
         network.plug(self.places, index, networks or NETWORKS, up=True)
 
+    def unplug_operator(self, *, unplugged: bool) -> None:
+        """The operator's own cables, out or in again."""
+        network.plug_operator(self.places, up=not unplugged)
+
     def rate(self, index: int, megabits: int | None) -> None:
         """Bounds the fabric towards a node."""
         network.limit(self.places, index, megabits)

@@ -1,0 +1,135 @@
+"""The full-screen console in a terminal of tmux: a line is typed, its plan agreed to, and the screen is read."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from tests.chaos.record import Ending, Line
+from tests.testbed.waiting import until
+
+WIDTH, HEIGHT = 160, 48
+OPENS_S, PLANS_S, READ_S = 40.0, 60.0, 0.5
+_NEWEST = re.compile(
+    r"^\W*\S?\s+\d\d:\d\d today\s.*?\s(done|failed|cancelled|unknown|running|waiting)\b.*$", re.M
+)
+"""The newest run in the view of runs: the list begins with it."""
+CODES = {"done": 0, "failed": 1, "unknown": 5, "cancelled": 130}
+"""The exit code that would say on the command line what the screen says of a run."""
+_UP = re.compile(r"(\d)/\d up")
+
+
+class Screen:
+    """One console in a terminal, with the view of runs in front once its line has been agreed to."""
+
+    def __init__(self, argv: Sequence[str], environment: Mapping[str, str], folder: Path) -> None:
+        self._at = ("tmux", "-S", str(folder / "tmux"), "-f", "/dev/null")
+        size = ("-x", str(WIDTH), "-y", str(HEIGHT))
+        self._began, self._lines = time.monotonic(), dict[str, float]()
+        self.spoke, self._code = False, 0
+        env = {**environment, "LANG": "C.UTF-8", "TERM": "xterm-256color"}
+        keep = (";", "set-option", "-g", "remain-on-exit", "on")
+        subprocess.run((*self._at, "new-session", "-d", *size, *argv, *keep), check=True, env=env, timeout=60)
+        self._pid = int(self._told("#{pane_pid}"))
+
+    def type(self, line: str) -> None:
+        """Says a line, agrees to what is asked, and turns to the runs. TimeoutError where nothing comes of it."""
+        until(lambda: "/2 up" in self.read(), "the console is open", OPENS_S)
+        self.keys(":")
+        until(lambda: "esc" in self.read(), "the line is open", 10)
+        self.keys("-l", line)
+        self.keys("Enter")
+        until(lambda: self._asked() or self._answered(), f"a plan of {line}", PLANS_S)
+        if self._asked():
+            self.keys("C-j")
+            until(lambda: not self._asked(), "the question goes", 10)
+        self.keys("8")
+        self.spoke = True
+
+    def keys(self, *keys: str) -> None:
+        """In one burst."""
+        subprocess.run((*self._at, "send-keys", *keys), check=True, timeout=20)
+
+    def read(self) -> str:
+        """The screen, whose new lines are kept with the second in which they came."""
+        shown = subprocess.run(
+            (*self._at, "capture-pane", "-p"), capture_output=True, text=True, check=False, timeout=20
+        ).stdout
+        for line in shown.splitlines():
+            self._lines.setdefault(line.strip(" │┃╭╮╰╯─━"), round(self.age_s, 2))
+        return shown
+
+    @property
+    def age_s(self) -> float:
+        """Seconds since it was started."""
+        return time.monotonic() - self._began
+
+    @property
+    def gone(self) -> bool:
+        """The program has ended."""
+        return not Path(f"/proc/{self._pid}").exists() or self._told("#{pane_dead}") == "1"
+
+    @property
+    def ended(self) -> bool:
+        """The line that was typed has come to an end, or the console has."""
+        return self.spoke and (self.gone or self._word() in CODES)
+
+    def signal(self, number: signal.Signals) -> None:
+        """Sends the program a signal."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self._pid, number)
+
+    def hang_up(self) -> None:
+        """Its terminal is closed."""
+        subprocess.run((*self._at, "kill-server"), check=True, timeout=20)
+
+    def ending(self, limit_s: float) -> Ending:
+        """Waits for the end of what was typed; its exit code is what the screen's word for it means."""
+        with contextlib.suppress(TimeoutError):
+            until(lambda: self.ended, "an end", limit_s)
+        in_time, took, word = self.ended, self.age_s, self._word()
+        code = self._exit_code() if self.gone else CODES.get(word, 2)
+        return Ending(code, took, tuple(Line(at, text) for text, at in self._lines.items() if text), in_time)
+
+    def counted_up(self) -> int | None:
+        """How many nodes the top line says to be up; None where it says nothing."""
+        found = _UP.search(self.read().partition("\n")[0])
+        return int(found[1]) if found else None
+
+    def end(self) -> None:
+        """Whatever it does, it is over afterwards."""
+        self.signal(signal.SIGKILL)
+        subprocess.run((*self._at, "kill-server"), capture_output=True, check=False, timeout=20)
+
+    def _exit_code(self) -> int:
+        """Ended by a signal it says so as a shell does; one that says nothing was killed."""
+        status = self._told("#{pane_dead_status}")
+        code = int(status) if status else -signal.SIGKILL
+        return 130 if code > 128 else code
+
+    def _asked(self) -> bool:
+        return "Cancel  esc" in self.read()
+
+    def _answered(self) -> bool:
+        """It needed no question, or was refused: the line at the bottom is closed again."""
+        return "esc close" in self.read() or "✖" in self.read()
+
+    def _word(self) -> str:
+        found = _NEWEST.search(self.read())
+        return found[1] if found else ""
+
+    def _told(self, what: str) -> str:
+        done = subprocess.run(
+            (*self._at, "display-message", "-p", what),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=20,
+        )
+        return done.stdout.strip()
