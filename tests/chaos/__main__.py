@@ -55,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _pair(text: str) -> tuple[str, str]:
-    verb, _, fault = text.partition(":")
+    verb, _, fault = text.rpartition(":")
     if verb not in VERBS or fault not in FAULTS:
         sys.exit(f"{text}: not VERB:FAULT of --list")
     return verb, fault

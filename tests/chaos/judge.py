@@ -45,7 +45,8 @@ class Found:
 def judge(record: Record) -> Verdict:
     """Right only when nothing at all was found."""
     checks = (
-        _broken, _late, _claims, _kept, _looks, _screen, _journal, _attached, _denied, _silence, _litter, _words,
+        _broken, _late, _claims, _kept, _looks, _screen, _journal, _attached, _denied, _silence, _litter,
+        _words,
     )  # fmt: skip
     found = [each for check in checks for each in check(record)]
     order = list(Kind)

@@ -1,4 +1,4 @@
-"""The full-screen console in a terminal of tmux: a line is typed, its plan agreed to, and the screen is read."""
+"""The full-screen console in a terminal of tmux: a line is typed, its plan agreed to, the screen read."""
 
 from __future__ import annotations
 
@@ -15,10 +15,9 @@ from tests.chaos.record import Ending, Line
 from tests.testbed.waiting import until
 
 WIDTH, HEIGHT = 160, 48
-OPENS_S, PLANS_S, READ_S = 40.0, 60.0, 0.5
-_NEWEST = re.compile(
-    r"^\W*\S?\s+\d\d:\d\d today\s.*?\s(done|failed|cancelled|unknown|running|waiting)\b.*$", re.M
-)
+OPENS_S, PLANS_S = 40.0, 60.0
+_ENDS = "done|failed|cancelled|unknown|running|waiting"
+_NEWEST = re.compile(rf"^\W*\S?\s+\d\d:\d\d today\s.*?\s({_ENDS})\b.*$", re.M)
 """The newest run in the view of runs: the list begins with it."""
 CODES = {"done": 0, "failed": 1, "unknown": 5, "cancelled": 130}
 """The exit code that would say on the command line what the screen says of a run."""
@@ -39,7 +38,7 @@ class Screen:
         self._pid = int(self._told("#{pane_pid}"))
 
     def type(self, line: str) -> None:
-        """Says a line, agrees to what is asked, and turns to the runs. TimeoutError where nothing comes of it."""
+        """Says a line, agrees to what is asked, and turns to the runs. TimeoutError: nothing came of it."""
         until(lambda: "/2 up" in self.read(), "the console is open", OPENS_S)
         self.keys(":")
         until(lambda: "esc" in self.read(), "the line is open", 10)
@@ -117,8 +116,9 @@ class Screen:
         return "Cancel  esc" in self.read()
 
     def _answered(self) -> bool:
-        """It needed no question, or was refused: the line at the bottom is closed again."""
-        return "esc close" in self.read() or "✖" in self.read()
+        """It needed no question, and is under way or answered."""
+        shown = self.read()
+        return "▶" in shown.partition("\n")[0] or "esc close" in shown
 
     def _word(self) -> str:
         found = _NEWEST.search(self.read())

@@ -157,8 +157,8 @@ def _all_answer(scene: Scene) -> bool:
 PLAIN = (
     Verb(
         "image copy", lambda s: ("--yes", "image", "copy", COPIED, "--to", s.name(2)), _same_image,
-        ("nothing", *LINK, *SIGNALS, *JOURNAL, "engine killed", "engine stopped", "data disk full", "fabric cut",
-         "fabric blip", "frozen for 10 s", "frozen for 30 s", "two consoles"),
+        ("nothing", *LINK, *SIGNALS, *JOURNAL, "engine killed", "engine stopped", "data disk full",
+         "fabric cut", "fabric blip", "frozen for 10 s", "frozen for 30 s", "two consoles"),
         _new_image, lambda s, _: sent_bytes(s) > MIB, slowed=True,
     ),
     Verb(
