@@ -19,6 +19,7 @@ OPENS_S, PLANS_S = 40.0, 60.0
 _ENDS = "done|failed|cancelled|unknown|running|waiting"
 _NEWEST = re.compile(rf"^\W*\S?\s+\d\d:\d\d today\s.*?\s({_ENDS})\b.*$", re.M)
 """The newest run in the view of runs: the list begins with it."""
+_WORD = re.compile(r"Type {2}(\S+) {2}to confirm")
 CODES = {"done": 0, "failed": 1, "unknown": 5, "cancelled": 130}
 """The exit code that would say on the command line what the screen says of a run."""
 _UP = re.compile(r"(\d)/\d up")
@@ -46,8 +47,7 @@ class Screen:
         self.keys("Enter")
         until(lambda: self._asked() or self._answered(), f"a plan of {line}", PLANS_S)
         if self._asked():
-            self.keys("C-j")
-            until(lambda: not self._asked(), "the question goes", 10)
+            self._agree()
         self.keys("8")
         self.spoke = True
 
@@ -111,6 +111,19 @@ class Screen:
         status = self._told("#{pane_dead_status}")
         code = int(status) if status else -signal.SIGKILL
         return 130 if code > 128 else code
+
+    def _agree(self) -> None:
+        """A costly plan wants a word typed; keys that come before a person could have read it do nothing."""
+        if word := _WORD.search(self.read()):
+            self.keys("-l", word[1])
+
+        def goes() -> bool:
+            self.keys("C-j")
+            with contextlib.suppress(TimeoutError):
+                until(lambda: not self._asked(), "the question goes", 1)
+            return not self._asked()
+
+        until(goes, "the question goes", 10)
 
     def _asked(self) -> bool:
         return "Cancel  esc" in self.read()
