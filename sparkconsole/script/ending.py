@@ -24,7 +24,6 @@ async def until_signalled(work: Coroutine[Any, Any, int]) -> int:
     keeps that.
     """
     loop, task, heard = asyncio.get_running_loop(), asyncio.ensure_future(work), 0
-    before = {number: signal.getsignal(number) for number in SIGNALS}
 
     def cancel() -> None:
         nonlocal heard
@@ -38,7 +37,7 @@ async def until_signalled(work: Coroutine[Any, Any, int]) -> int:
             for number in taken:
                 loop.remove_signal_handler(number)
 
-    taken = [number for number in SIGNALS if before[number] is not signal.SIG_IGN]
+    taken = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
     for number in taken:
         loop.add_signal_handler(number, cancel)
     try:

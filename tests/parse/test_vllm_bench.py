@@ -147,7 +147,13 @@ def test_the_progress_bar() -> None:
 
 def test_the_first_error_of_a_failed_run(captures_of_others: Path) -> None:
     lines = (captures_of_others / "vllm/bench-serve.server-down.txt").read_text().splitlines()
-    assert "Connect call failed" in first_error(lines)
+    assert first_error(lines).startswith("Connect call failed"), "without Python's name for it"
+
+
+def test_the_reason_of_an_error_is_kept_without_its_class() -> None:
+    lines = ["aiohttp.client_exceptions.ServerDisconnectedError: Server disconnected", "later: 1"]
+    assert first_error(lines) == "Server disconnected"
+    assert first_error(["Error 503: overloaded"]) == "Error 503: overloaded"
 
 
 def test_a_good_run_tells_no_error(captures_of_others: Path) -> None:

@@ -16,14 +16,16 @@ from sparkconsole.config.inventory import Inventory
 from sparkconsole.errors import Refused, Unreachable, WrongUsage
 from sparkconsole.fleet.journal import Journal
 from sparkconsole.fleet.serve.memory_guards import Fired, fired
+from sparkconsole.fleet.serve.start import ServeFailed, follow_start
 from sparkconsole.model.work.answer import Answer
 from sparkconsole.model.work.job import Job, JobKind
 from sparkconsole.model.work.news import Advance, Remark, StepBegan, nobody
+from sparkconsole.remote.shell import Completed
 from sparkconsole.verbs.grammar.dispatch import understand
 from sparkconsole.verbs.grammar.session import Options, PlannedAction, Session
 from sparkconsole.verbs.serve.start import serve, status, stop
 from tests.fleet.watched_sparks import QuickClock
-from tests.pretend_nodes import PretendCluster, PretendNode
+from tests.pretend_nodes import PretendCluster, PretendNode, PretendShell
 
 LABEL = "org.sparkconsole.launch"
 JOBS = dict.fromkeys(("job-cancel", "job-forget"), (0, "", "")) | {"job-state": (0, "unknown", "")}
@@ -425,3 +427,45 @@ async def test_what_is_left_of_a_start_is_cleared_beside_another_server(
     head.extra["job-state"] = (0, "unknown", "")
     with pytest.raises(Refused, match="no server on port 9999"):
         await stop(session, port=9999)
+
+
+class _Ended:
+    """The output of a job that has ended without a word."""
+
+    async def read(self, size: int = 0) -> bytes:
+        return b""
+
+    async def wait(self) -> Completed:
+        return Completed("a", (), 0, b"", b"")
+
+    async def kill(self) -> None:
+        return None
+
+
+@pytest.mark.parametrize("broken", ["a", "b"])
+async def test_a_server_that_ends_with_a_container_says_whose(
+    session: Session, pair: PretendCluster, broken: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What ends with its container has no last word: the container is the cause."""
+    up(pair)
+    job = Job(id="serve-n-0", node="a", kind=JobKind.SERVE, argv=("vllm",), container="vllm_node")
+    for node in pair.nodes.values():
+        node.extra |= {"job-state": (0, "ended 137 0", ""), "job-read": (0, "", "")}
+    pair.nodes[broken].containers["vllm_node"]["running"] = False
+    monkeypatch.setattr(PretendShell, "pipe", lambda *_: asyncio.sleep(0, _Ended()))
+    with pytest.raises(ServeFailed) as caught:
+        await follow_start(session.fleet, (job,), nobody)
+    assert caught.value.node == broken
+    assert "container vllm_node" in caught.value.cause
+    assert "sparkconsole launch" in caught.value.hint
+
+
+async def test_a_server_without_a_word_in_a_sound_container(
+    session: Session, pair: PretendCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    up(pair)
+    job = Job(id="serve-n-0", node="a", kind=JobKind.SERVE, argv=("vllm",), container="vllm_node")
+    pair.nodes["a"].extra |= {"job-state": (0, "ended 1 0", ""), "job-read": (0, "", "")}
+    monkeypatch.setattr(PretendShell, "pipe", lambda *_: asyncio.sleep(0, _Ended()))
+    with pytest.raises(ServeFailed, match="the server ended: its log is empty"):
+        await follow_start(session.fleet, (job,), nobody)

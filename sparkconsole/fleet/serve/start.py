@@ -196,9 +196,15 @@ async def _failure(fleet: Fleet, jobs: Sequence[Job], followed: ServeLogReader) 
     if not causes and (cause := followed.cause()):
         causes = {jobs[0].node: cause}
     if not causes:
-        last = next((log[-1] for log in logs.values() if log), "it said nothing")
-        hint = "sparkconsole runs show --output"
-        return ServeFailed(f"the server ended: {last}", hint=hint, node=jobs[0].node)
+        last = next((log[-1] for log in logs.values() if log), "its log is empty")
+        hint, where = "sparkconsole runs show --output", jobs[0].node
+        try:
+            await find_stage(fleet, jobs[0].container)
+        except Refused as no:  # with its container a server ends without a word
+            last, hint, where = no.cause, no.hint, no.node
+        except SparkError:
+            pass
+        return ServeFailed(f"the server ended: {last}", hint=hint, node=where)
     node, first = min(causes.items(), key=lambda item: not item[1].known)
     return ServeFailed(first.sentence, hint=await _remedy_on(fleet, node, first), node=node)
 

@@ -12,7 +12,8 @@ from sparkconsole.parse.values import as_number, json_object, number
 _ROW = re.compile(r"^(?P<name>[A-Z][^:=]*?(?:\([^()]*\))?):\s+(?P<value>-?[\d.]+|nan|inf)\s*$")
 _LATENCY = re.compile(r"^(?P<stat>Mean|Median|Std|P[\d.]+) (?P<kind>TTFT|TPOT|ITL|E2EL) \(ms\)$")
 _BAR = re.compile(r"\d%\|.{0,300}\| (?P<done>\d{1,15})/(?P<total>\d{1,15}) \[")
-_ERROR = re.compile(r"^Error \d+: |^(?:[\w.]+\.)?[A-Z]\w*(?:Error|Exception): ")
+_PYTHONS = r"^(?:[\w.]+\.)?[A-Z]\w*(?:Error|Exception): "
+_ERROR, _NAME = re.compile(rf"^Error \d+: |{_PYTHONS}"), re.compile(rf"{_PYTHONS}(?:\[Errno -?\d+\] )?")
 _FIGURES = (
     ("completed", "successful requests", "completed"),
     ("failed", "failed requests", "failed"),
@@ -87,7 +88,7 @@ def parse_bar(line: str) -> tuple[int, int] | None:
 
 
 def first_error(lines: Iterable[str]) -> str:
-    """The first error that a failed request told, in a line."""
+    """The first error that a failed request told, in a line, without what Python calls it."""
     errors = (line.strip() for line in lines if _ERROR.match(line.strip()))
     parts = [e for e in errors if "Traceback" not in e]
-    return parts[0][:300] if parts else ""
+    return _NAME.sub("", parts[0])[:300] if parts else ""

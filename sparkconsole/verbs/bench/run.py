@@ -198,20 +198,18 @@ def _judged(session: Session, job: Job, lines: list[str], status: int | None) ->
     result, raw = parse_output(lines)
     file = _keep(session, job, raw)
     if result is None or status != 0:
-        why = first_error(lines) or (lines[-1] if lines else "it said nothing")
+        why = first_error(lines) or (lines[-1] if lines else "its log is empty")
         ended = f"status {status}" if status is not None else "no status: it was killed"
         cause = f"the benchmark ended with {ended}: {why}"
         raise SparkError(cause, hint="does the server still answer?", node=job.node)
     short = result.shortfall(int(job.details["num_prompts"]))
     kept = {k: raw[k] for k in KEPT_KEYS if k in raw}
-    data = {
+    asked = {
         "model": job.details["model"],
         "spec": job.details["spec"],
-        "result": result.as_data(),
         "server": job.details.get("server", {}),
-        "said": kept,
-        "file": file,
     }
+    data = {**asked, "result": result.as_data(), "said": kept, "file": file}
     if not short:
         return Answer(data, (result_sheet(result.as_data()),))
     error = first_error(lines)
@@ -228,7 +226,7 @@ def result_sheet(result: Mapping[str, Any]) -> Sheet:
         ("output tokens/s", written(result["output_tokens_per_s"])),
         ("total tokens/s", written(result["total_tokens_per_s"])),
     ]
-    latencies = result["latencies"]
+    latencies = result["latencies"] if result["completed"] else {}
     for kind in (k for k in ("ttft", "tpot", "itl", "e2el") if f"mean_{k}" in latencies):
         measured = {word: latencies.get(f"{word}_{kind}") for word in ("mean", "median", "p99")}
         values = (f"{word} {value:.1f}" for word, value in measured.items() if value is not None)
