@@ -65,8 +65,19 @@ _WAITS = re.compile(r"is waited for until \d\d:\d\d:\d\d")
 CODES = {0, 1, 3, 4, 5, 130}
 
 
+_RELAYED = re.compile(r"^· \S+ ")
+"""A line of a program on a node, as the console passes it on."""
+
+
+def _own_words(record: Record) -> str:
+    """What the console itself said: not what programs printed that it shows, on the screen without a mark."""
+    if record.on_screen:
+        return "\n".join(line for line in record.text.splitlines() if re.search(r"[✖?]|^!", line))
+    return "\n".join(line for line in record.text.splitlines() if not _RELAYED.search(line))
+
+
 def _broken(record: Record) -> Iterator[Found]:
-    if seen := _TRACEBACK.search(record.text):
+    if seen := _TRACEBACK.search(_own_words(record)):
         yield Found(Kind.WRONG, f"a traceback or warning of Python's: {seen[0]}")
 
 
@@ -229,9 +240,10 @@ _UNRECORDED = re.compile(r"without a record|cannot be (?:written|kept)|No space 
 
 
 def _words(record: Record) -> Iterator[Found]:
+    own = _own_words(record)
     for what, pattern in _USELESS.items():
-        if seen := pattern.search(record.text):
-            yield Found(Kind.WORDS, f"{what}: {_around(record.text, seen)}")
+        if seen := pattern.search(own):
+            yield Found(Kind.WORDS, f"{what}: {_around(own, seen)}")
     for end in record.consoles:
         if end.exit_code > 0 and not end.text.strip():
             yield Found(Kind.WORDS, f"exit {end.exit_code} without a word")

@@ -175,3 +175,32 @@ def test_a_leftover_that_is_named_is_said() -> None:
 @pytest.mark.parametrize("record", [record for record, _ in TRIALS.values()], ids=TRIALS)
 def test_a_record_comes_back_from_json_as_it_was(record: Record) -> None:
     assert Record.of_data(json.loads(json.dumps(record.as_data()))) == record
+
+
+def test_what_a_program_prints_is_not_the_consoles_own() -> None:
+    """`vllm bench` prints Python's tracebacks, which are passed on; its own sentence has none."""
+    line = "Traceback (most recent call last):"
+    assert judge(changed(ending=ended(0, f"· spark1 {line}"))).kind is Kind.RIGHT
+    assert judge(changed(ending=ended(0, line))).kind is Kind.WRONG
+
+
+def test_what_lasts_is_kept_or_says_that_it_is_not() -> None:
+    let_go = ended(130, "· spark1 is serving again")
+    kept = changed(verb="serve keep", lasts=True, ending=let_go, run_state="cancelled")
+    assert judge(kept).kind is Kind.RIGHT
+    assert judge(replace(kept, **NOT_SO)).kind is Kind.WRONG
+    gave_up = ended(1, "✖ spark2: started three times, and it ended each time")
+    assert judge(replace(kept, ending=gave_up, run_state="failed", **NOT_SO)).kind is Kind.RIGHT
+
+
+def test_what_a_verb_is_for_is_no_litter() -> None:
+    container = Leftover("spark2", "container", "vllm_node")
+    assert judge(changed(left=(container,))).kind is Kind.LITTER
+    assert judge(changed(left=(container,), leaves=("container",))).kind is Kind.RIGHT
+
+
+def test_the_screen_counts_the_nodes_that_are_up() -> None:
+    seen = changed(on_screen=True, shown_up=1, are_up=1, shown_up_after=2)
+    assert judge(seen).kind is Kind.RIGHT
+    assert judge(replace(seen, shown_up=2)).kind is Kind.WRONG
+    assert judge(replace(seen, shown_up_after=1)).kind is Kind.WRONG
