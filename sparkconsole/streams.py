@@ -33,7 +33,12 @@ def prepare() -> None:
 
 
 def keep_cells() -> None:
-    """For a full screen: every sign stays as wide as it is."""
+    """For a full screen: every sign stays as wide as it is, and the terminal says how large it is.
+
+    A shell or a script that exports COLUMNS once would be believed for ever, whatever the terminal becomes.
+    """
+    for name in ("COLUMNS", "LINES"):
+        os.environ.pop(name, None)
     for stream in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__):
         reconfigure(stream, _ONE_CELL)
 

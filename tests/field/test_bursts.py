@@ -20,10 +20,10 @@ pytestmark = pytest.mark.field
 class Tmux:
     """A terminal of 80x24 with the console in it."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, **exported: str) -> None:
         self._at = ["tmux", "-S", str(home / "tmux"), "-f", "/dev/null"]
         program = f"{Path(sys.executable).parent / 'sparkconsole'} --demo"
-        env = {"HOME": str(home), "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
+        env = {"HOME": str(home), "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", **exported}
         subprocess.run([*self._at, "new-session", "-d", "-x", "80", "-y", "24", program], check=True, env=env)
 
     def send(self, *keys: str) -> None:
@@ -52,19 +52,50 @@ class Tmux:
         except TimeoutError:
             pytest.fail(f"{otherwise}:\n{self.screen()}")
 
+    def resize(self, columns: int, lines: int) -> None:
+        """As a person pulls its window."""
+        size = ["-x", str(columns), "-y", str(lines)]
+        subprocess.run([*self._at, "resize-window", *size], check=True)
+
+    def until_framed(self, columns: int, lines: int) -> None:
+        """The top line ends with the clock at the right edge, and the keys stand in the last line."""
+
+        def framed(screen: str) -> bool:
+            rows = screen.split("\n")[:lines]
+            return len(rows[0].rstrip()) >= columns - 2 and "? help" in rows[-1]
+
+        self._until(framed, f"the screen does not fill {columns}x{lines}", 15)
+
     def end(self) -> None:
         subprocess.run([*self._at, "kill-server"], check=False)
 
 
-@pytest.fixture
-def tmux(tmp_path: Path) -> Iterator[Tmux]:
+def _require_tmux() -> None:
     if shutil.which("tmux") is None:
         assert "tmux" not in REQUIRED, "SPARKCONSOLE_REQUIRE_FIELD wants tmux"
         pytest.skip("tmux is not installed")
+
+
+@pytest.fixture
+def tmux(tmp_path: Path) -> Iterator[Tmux]:
+    _require_tmux()
     terminal = Tmux(tmp_path)
     try:
         terminal.shows("spark-02")
         yield terminal
+    finally:
+        terminal.end()
+
+
+@pytest.mark.parametrize("exported", [{"COLUMNS": "200", "LINES": "60"}, {"COLUMNS": "40"}, {"LINES": "9"}])
+def test_the_terminal_says_how_large_it_is(tmp_path: Path, exported: dict[str, str]) -> None:
+    """A shell that exports its size once does not know what became of the terminal."""
+    _require_tmux()
+    terminal = Tmux(tmp_path, **exported)
+    try:
+        terminal.shows("2/2 up")
+        terminal.resize(100, 30)
+        terminal.until_framed(100, 30)
     finally:
         terminal.end()
 

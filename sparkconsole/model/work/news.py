@@ -81,11 +81,12 @@ def advance_word(news: Advance) -> str:
 
 
 def advance_text(news: Advance) -> str:
-    """`3/7`, `1.2 GB of 3.4 GB, 310.0 MB/s, 00:00:07 left`, or what is known of it."""
+    """`3 of 7`, `3 done`, `1.2 GB of 3.4 GB, 310.0 MB/s, 00:00:07 left`, or what is known of it."""
     if news.unit == "%":
         return f"{news.done:.0f} %"
     show = size if news.unit == "B" else lambda n: f"{n:g}{news.unit and ' ' + news.unit}"
-    words = [show(news.done) + (f" of {show(news.total)}" if news.total is not None else "")]
+    of = f" of {show(news.total)}" if news.total is not None else "" if news.unit else " done"
+    words = [show(news.done) + of] if news.done or news.total is not None else []
     words += [f"{show(news.rate_per_s)}/s"] if news.rate_per_s else []
     words += [f"{hms(news.eta_s)} left"] if news.eta_s is not None else []
     words += [hms(news.elapsed_s)] if news.elapsed_s is not None else []
