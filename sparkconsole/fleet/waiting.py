@@ -14,6 +14,8 @@ ANSWER_S = 8.0
 """So long may a node take for an answer before anything is said of it."""
 Tell = Callable[[str, str], None]
 """Says a sentence of a node."""
+Sentences = Callable[[float], Iterator[tuple[str, str]]]
+"""What there is to say, by the seconds of the wait: node and sentence."""
 
 _tell: ContextVar[Tell | None] = ContextVar("tell", default=None)
 
@@ -43,9 +45,9 @@ class Wait:
         """Since it gave the last sign."""
         return asyncio.get_running_loop().time() - self._since
 
-    async def remind(self, sentences: Callable[[float], Iterator[tuple[str, str]]], first_s: float) -> None:
+    async def remind(self, sentences: Sentences, first_s: float, tell: Tell | None) -> None:
         """Says them, by the seconds of the wait, for as long as nobody ends it."""
-        tell, due = _tell.get(), first_s
+        tell, due = tell or _tell.get(), first_s
         while tell is not None:
             await asyncio.sleep(max(due - self.seconds, 0.0))
             if self.seconds < due - AGAIN_S:
@@ -58,11 +60,14 @@ class Wait:
 
 @asynccontextmanager
 async def waiting(
-    sentences: Callable[[float], Iterator[tuple[str, str]]], first_s: float = ANSWER_S
+    sentences: Sentences, first_s: float = ANSWER_S, tell: Tell | None = None
 ) -> AsyncIterator[Wait]:
-    """Says (node, sentence) of what is waited for inside: after `first_s` seconds, and every AGAIN_S then."""
+    """Says (node, sentence) of what is waited for inside: after `first_s` seconds, and every AGAIN_S then.
+
+    To `tell`, or to whom waits are reported to.
+    """
     wait = Wait()
-    reminding = asyncio.create_task(wait.remind(sentences, first_s))
+    reminding = asyncio.create_task(wait.remind(sentences, first_s, tell))
     try:
         yield wait
     finally:

@@ -120,3 +120,19 @@ def test_a_run_that_measured_nothing_is_not_compared(
     name = listed["runs"][0]["id"]
     (refused,) = said(state, capsys, f"bench compare {name} {name}\n", 2)
     assert "kept no result" in refused["error"]["cause"]
+
+
+@pytest.mark.parametrize(
+    ("before", "reason"), [(("Starting the run...",), "Starting the run..."), ((), "its log is empty")]
+)
+def test_a_progress_bar_is_no_reason(
+    state: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    before: tuple[str, ...],
+    reason: str,
+) -> None:
+    """What a benchmark printed last before it was killed says nothing of why; the line before it may."""
+    story(monkeypatch, *before, "  0%|          | 0/60 [00:00<?, ?it/s]", status=137)
+    *_, failed = said(state, capsys, UP + "bench run --num-prompts 60\n", code=1)
+    assert failed["error"]["cause"] == f"the benchmark ended with status 137: {reason}"

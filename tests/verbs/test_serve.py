@@ -19,7 +19,7 @@ from sparkconsole.fleet.serve.memory_guards import Fired, fired
 from sparkconsole.fleet.serve.start import ServeFailed, follow_start
 from sparkconsole.model.work.answer import Answer
 from sparkconsole.model.work.job import Job, JobKind
-from sparkconsole.model.work.news import Advance, Remark, StepBegan, nobody
+from sparkconsole.model.work.news import Advance, News, Remark, StepBegan, nobody
 from sparkconsole.remote.shell import Completed
 from sparkconsole.verbs.grammar.dispatch import understand
 from sparkconsole.verbs.grammar.session import Options, PlannedAction, Session
@@ -458,6 +458,39 @@ async def test_a_server_that_ends_with_a_container_says_whose(
     assert caught.value.node == broken
     assert "container vllm_node" in caught.value.cause
     assert "sparkconsole launch" in caught.value.hint
+
+
+class _Silent(_Ended):
+    """A job that runs and prints nothing until it is let go."""
+
+    def __init__(self) -> None:
+        self.over = asyncio.Event()
+
+    async def read(self, size: int = 0) -> bytes:
+        await self.over.wait()
+        return b""
+
+
+async def test_a_start_without_news_says_what_it_is_at(
+    session: Session, pair: PretendCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Weights are read and graphs captured for minutes, and nobody is left without a word."""
+    up(pair)
+    job = Job(id="serve-n-0", node="a", kind=JobKind.SERVE, argv=("vllm",), container="vllm_node")
+    pair.nodes["a"].extra |= {"job-state": (0, "ended 1 0", ""), "job-read": (0, "", "")}
+    silent, heard = _Silent(), list[News]()
+
+    def hear(news: News) -> None:
+        heard.append(news)
+        silent.over.set()
+
+    monkeypatch.setattr(PretendShell, "pipe", lambda *_: asyncio.sleep(0, silent))
+    monkeypatch.setattr("sparkconsole.fleet.serve.start.AGAIN_S", 0.01)
+    with pytest.raises(ServeFailed):
+        await follow_start(session.fleet, (job,), hear)
+    assert isinstance(heard[0], Remark)
+    assert "nothing new for" in heard[0].text
+    assert (heard[0].node, heard[0].level) == ("a", "info")
 
 
 async def test_a_server_without_a_word_in_a_sound_container(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from sparkconsole.clock import cancelled, together
@@ -13,6 +13,7 @@ from sparkconsole.fleet.fleet import Fleet, answered, failed
 from sparkconsole.fleet.jobs import cancel_job, forget_job, job_state
 from sparkconsole.fleet.run_time_values import Fresh
 from sparkconsole.fleet.serve.log import follow, log_lines
+from sparkconsole.fleet.waiting import AGAIN_S, waiting
 from sparkconsole.model.foresight.effect import ServerUp
 from sparkconsole.model.launch.site import Site
 from sparkconsole.model.launch.spec import LABEL_ADDRESS, Backend, LaunchSpec
@@ -21,6 +22,7 @@ from sparkconsole.model.serve.engine import LiveRank, lead_of, vllm_words
 from sparkconsole.model.serve.memory_guard import USUAL_SHARE
 from sparkconsole.model.serve.ranks import split_of
 from sparkconsole.model.serve.spec import ServeSpec, StartFailure
+from sparkconsole.model.text.units import minutes_or_seconds
 from sparkconsole.model.work.job import Job
 from sparkconsole.model.work.news import Advance, Output, Remark, Report
 from sparkconsole.parse.serve.serve_log import ServeLogReader
@@ -130,14 +132,21 @@ async def follow_start(fleet: Fleet, jobs: Sequence[Job], report: Report) -> Up:
 
 async def _report_on(fleet: Fleet, lead: Job, log: ServeLogReader, report: Report) -> None:
     before = log.progress
-    async for line in follow(fleet, lead, log):
-        report(Output(lead.node, line, quiet=True))
-        now = log.progress
-        if now.phase is not before.phase:
-            report(Remark(f"{now.phase.value} {now.detail}".strip(), lead.node))
-        if now.percent is not None and now != before:
-            report(Advance(lead.node, now.phase.value, now.percent, 100.0, "%"))
-        before = now
+
+    def still(seconds: float) -> Iterator[tuple[str, str]]:
+        yield lead.node, f"{before.phase.value}: nothing new for {minutes_or_seconds(seconds)}"
+
+    async with waiting(still, AGAIN_S, lambda node, text: report(Remark(text, node))) as wait:
+        async for line in follow(fleet, lead, log):
+            report(Output(lead.node, line, quiet=True))
+            now = log.progress
+            if now.phase is not before.phase:
+                report(Remark(f"{now.phase.value} {now.detail}".strip(), lead.node))
+            if now.percent is not None and now != before:
+                report(Advance(lead.node, now.phase.value, now.percent, 100.0, "%"))
+            if now != before:
+                wait.heard()
+            before = now
 
 
 async def _until_ready(

@@ -104,7 +104,7 @@ async def run(
         session.record_jobs((job,))
         for failure in (await execute_plan(session.fleet, plan, report)).failures():
             raise SparkError(f"the benchmark did not start: {failure.detail}", node=job.node)
-        return await _follow(session, job, report)
+        return await follow_bench(session, session.own_run(), job, report)
 
     return PlannedAction(plan, execute, ())
 
@@ -142,34 +142,27 @@ async def _instead(session: Session, container: str, port: int) -> str:
 
 def _job(session: Session, spec: BenchSpec, container: str, server: Mapping[str, Any]) -> Job:
     slug = "".join(c if c.isalnum() else "-" for c in spec.model.rsplit("/", 1)[-1].lower())[:40]
+    details = {"model": spec.model, "num_prompts": spec.num_prompts, "spec": spec.model_dump(mode="json")}
     return Job(
         id=session.fleet.fresh.name(f"bench-{slug}"),
         node=session.fleet.head,
         kind=JobKind.BENCH,
         argv=bench_argv(spec),
         container=container,
-        details={
-            "model": spec.model,
-            "num_prompts": spec.num_prompts,
-            "spec": spec.model_dump(mode="json"),
-            "server": dict(server),
-        },
+        details={**details, "server": dict(server)},
     )
 
 
 @follower(JobKind.BENCH)
-async def follow_bench(session: Session, run: Run, job: Job, report: Report) -> Answer:
+async def follow_bench(session: Session, _: Run, job: Job, report: Report) -> Answer:
     """Brings a benchmark to its end and reads its result."""
-    return await _follow(session, job, report)
-
-
-async def _follow(session: Session, job: Job, report: Report) -> Answer:
     lines: list[str] = []
     async for line in follow_job(session.fleet, job):
-        lines.append(line)
         if bar := parse_bar(line):
             report(Advance(job.node, "requests", bar[0], bar[1]))
-        elif not line.startswith(RESULT_MARK):
+            continue
+        lines.append(line)
+        if not line.startswith(RESULT_MARK):
             report(Output(job.node, line))
     state = await job_state(session.fleet, job)
     try:
@@ -199,8 +192,8 @@ def _judged(session: Session, job: Job, lines: list[str], status: int | None) ->
     file = _keep(session, job, raw)
     if result is None or status != 0:
         why = first_error(lines) or (lines[-1] if lines else "its log is empty")
-        ended = f"status {status}" if status is not None else "no status: it was killed"
-        cause = f"the benchmark ended with {ended}: {why}"
+        ended = f"ended with status {status}" if status is not None else "was killed, or its node restarted"
+        cause = f"the benchmark {ended}: {why}"
         raise SparkError(cause, hint="does the server still answer?", node=job.node)
     short = result.shortfall(int(job.details["num_prompts"]))
     kept = {k: raw[k] for k in KEPT_KEYS if k in raw}
