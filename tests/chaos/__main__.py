@@ -21,6 +21,9 @@ from tests.chaos.scene import Scene
 from tests.chaos.trial import tried
 from tests.testbed.fixtures import missing
 
+MOST_LINES = 40
+"""Of what a console said that are printed; all of them are in the folder."""
+
 
 def main(words: list[str]) -> int:
     """The exit code: 0 when every trial was right."""
@@ -81,7 +84,8 @@ def _show(record: Record) -> None:
     verdict = judge(record)
     print(f"    {verdict}", flush=True)
     if verdict.kind is not Kind.RIGHT:
-        print("\n".join(f"      {line.at:6.1f}  {line.text}" for line in record.ending.lines), flush=True)
+        lines = record.ending.lines[-MOST_LINES:]
+        print("\n".join(f"      {line.at:6.1f}  {line.text}" for line in lines), flush=True)
 
 
 def _ended(folder: Path) -> int:

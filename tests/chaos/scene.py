@@ -88,7 +88,7 @@ class Scene:
     def open(self, *words: str) -> Screen:
         """The full-screen console, and the words typed into it; its plan is agreed to."""
         argv = self.bed.operator_argv(*self.program)
-        screen = Screen(argv, self.person.environment, self.person.temporary)
+        screen = Screen(argv, self.person.environment, self.person.home)
         self.started.append(screen)
         screen.type(shlex.join(word for word in words if word != "--yes"))
         return screen

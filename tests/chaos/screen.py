@@ -15,7 +15,7 @@ from tests.chaos.record import Ending, Line
 from tests.testbed.waiting import until
 
 WIDTH, HEIGHT = 160, 48
-OPENS_S, PLANS_S = 40.0, 60.0
+OPENS_S, PLANS_S, LEAVES_S = 40.0, 60.0, 20.0
 _ENDS = "done|failed|cancelled|unknown|running|waiting"
 _NEWEST = re.compile(rf"^\W*\S?\s+\d\d:\d\d today\s.*?\s({_ENDS})\b.*$", re.M)
 """The newest run in the view of runs: the list begins with it."""
@@ -100,6 +100,12 @@ class Screen:
         """How many nodes the top line says to be up; None where it says nothing."""
         found = _UP.search(self.read().partition("\n")[0])
         return int(found[1]) if found else None
+
+    def leave(self) -> None:
+        """As a person does, without being asked; TimeoutError where the console does not end."""
+        if not self.gone:
+            self.keys("C-q")
+            until(lambda: self.gone, "the console ends", LEAVES_S)
 
     def end(self) -> None:
         """Whatever it does, it is over afterwards."""

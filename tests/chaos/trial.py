@@ -46,6 +46,8 @@ def _tried(scene: Scene, draw: Draw, verb: Verb, fault: Fault) -> Record:
     run = scene.person.run_beside(known)
     scene.heal()
     shown_up_after, _ = _counted(scene, console, BACK_S)
+    if isinstance(console, Screen):
+        console.leave()
     attached = None if fault.hits is Hits.JOURNAL else _attach(scene, run)
     left, temporary = _left(scene, before), tuple(sorted(p.name for p in scene.person.temporary.iterdir()))
     return Record(
