@@ -144,7 +144,7 @@ async def _report_on(fleet: Fleet, lead: Job, log: ServeLogReader, report: Repor
                 report(Remark(f"{now.phase.value} {now.detail}".strip(), lead.node))
             if now.percent is not None and now != before:
                 report(Advance(lead.node, now.phase.value, now.percent, 100.0, "%"))
-            if now != before:
+            if (now.phase, now.percent) != (before.phase, before.percent):
                 wait.heard()
             before = now
 
