@@ -58,7 +58,8 @@ class Options:
         for pair in self.set_:
             key, equals, value = pair.partition("=")
             if not equals or not key.isidentifier():
-                raise WrongUsage(f"--set {pair!r} is not KEY=VALUE")
+                hint = "KEY has letters, digits and _: --set MODEL=openai/gpt-oss-20b"
+                raise WrongUsage("the value of --set is not KEY=VALUE", hint=hint)  # it may hold a secret
             given[key] = value
         return {**os.environ, **given}
 

@@ -23,7 +23,6 @@ _WORDS = {
     "missing": "is missing",
     "string_type": 'must be text in quotes, like "text"',
     "string_too_short": "must not be empty",
-    "string_pattern_mismatch": "must match {pattern}",
     "int_type": "must be a whole number",
     "int_parsing": "must be a whole number",
     "int_from_float": "must be a whole number",

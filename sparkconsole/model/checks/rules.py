@@ -24,6 +24,12 @@ def _condition(text: str) -> str:
     return text
 
 
+def _id(text: str) -> str:
+    if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", text):
+        raise ValueError("an id has small letters, digits and '-', and begins with no '-'")
+    return text
+
+
 Condition = Annotated[str, AfterValidator(_condition)]
 """Bounds with commas, all of which hold: `>=590, <595`, `==0.26.*`, `!=28.45.4028`."""
 
@@ -50,7 +56,7 @@ class When(_Strict):
     cuda: Condition | None = None
     kernel_log: str | None = None
     """Words that the kernel said since it booted."""
-    nodes: int | None = Field(default=None, ge=1)
+    nodes: int | None = Field(default=None, ge=1, strict=True)
     """At least so many nodes."""
 
     @model_validator(mode="after")
@@ -66,7 +72,7 @@ _SUBJECTS = tuple(name for name in When.model_fields if name not in ("kernel_log
 class Rule(_Strict):
     """One known-bad combination."""
 
-    id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
+    id: Annotated[str, AfterValidator(_id)]
     when: When
     severity: Literal["warn", "fail", "off"] = "warn"
     """`off`: a shipped rule of that id says nothing."""
