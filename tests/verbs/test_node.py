@@ -169,7 +169,7 @@ async def test_a_name_that_somebody_else_took_meanwhile_is_refused(path: Path) -
         ("spark1", "x", None, "name 'spark1' already"),
         ("new", "192.0.2.2", None, "address '192.0.2.2' already"),
         ("a b", "x", None, "a name has letters"),
-        ("all", "x", None, "name 'all' is wrong: all, serve, container"),
+        ("all", "x", None, "name 'all' is wrong: where a node may stand, all, serve"),
         *((word, "x", None, "mean something else") for word in (*logs.WORDS, *KINDS)),
         *((word, "x", None, "mean something else") for word in (node_words.ALL, node_trust.CONSOLE, CONSOLE)),
         ("new", "x", 70000, "port 70000 must be 65535 or less"),
