@@ -58,7 +58,7 @@ async def execute_action(
             attach = session.own_run().id
             report(Remark(f"left running: sparkconsole runs attach {attach}, or runs stop {attach}"))
         else:
-            state = RunState.UNKNOWN if _report_unended(session, report) else RunState.CANCELLED
+            state = RunState.UNKNOWN if report_unended(session, report) else RunState.CANCELLED
             report(Remark("cancelled"))
             await _end(session, report, state, Cancelled.exit_code)
         raise
@@ -140,11 +140,11 @@ async def _stopped(
 
 
 async def _end(session: Session, report: Report, state: RunState, code: int, **kept: dict[str, Any]) -> None:
-    session.journal.end(session.own_run(), state, code, **kept)
+    run = session.own_run()
+    session.run = session.journal.end(run, state, code, **kept)
     # What nobody saw the end of is at work only where it left a job.
-    at_work = state is RunState.UNKNOWN and session.own_run().jobs
-    if not at_work and not session.options.read_only:
-        await remove_marks(session.fleet, session.own_run())
+    if not (state is RunState.UNKNOWN and run.jobs) and not session.options.read_only:
+        await remove_marks(session.fleet, run)
     _report_fault(session, report)
 
 
@@ -154,7 +154,7 @@ def _report_fault(session: Session, report: Report) -> None:
         report(Remark(f"{why}; continuing without a record", level="warning"))
 
 
-def _report_unended(session: Session, report: Report) -> bool:
+def report_unended(session: Session, report: Report) -> bool:
     """Names what nobody saw end, if anything."""
     unended = session.fleet.take_unended()
     for node, argv, most_s in unended:
