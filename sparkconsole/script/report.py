@@ -38,9 +38,9 @@ _MARKS = {"info": ("·", "dim"), "warning": ("!", "yellow"), "error": ("✖", "r
           "started": ("▶", "cyan"), "sent": ("▶", "cyan")}  # fmt: skip
 
 
-_CANCELLED = {
-    RunState.UNKNOWN: "cancelled; what was not seen to end may still run",
-    RunState.RUNNING: "cancelled; its jobs go on",
+_GOES_ON = {
+    RunState.UNKNOWN: "; what was not seen to end may still run",
+    RunState.RUNNING: "; its jobs go on",
 }
 _LONGEST = 4000
 """Characters of an error that are shown: a wrong file may be one word of a megabyte."""
@@ -120,12 +120,7 @@ class Printer:
         return plain(presentable(text), sys.stdout.encoding or "utf-8")
 
     def ahead(
-        self,
-        line: ScriptLine,
-        *,
-        plan: Plan | None = None,
-        answer: Answer | None = None,
-        look: str = "",
+        self, line: ScriptLine, *, plan: Plan | None = None, answer: Answer | None = None, look: str = ""
     ) -> None:
         """A line of a script that is only planned: its plan, its answer, or what it would look at."""
         if self.as_json:
@@ -144,7 +139,7 @@ class Printer:
     def cancelled(self, state: RunState, run: Run | None) -> None:
         """Of what a signal cancelled the last object says how it stands; people have been told by then."""
         hint = f"sparkconsole runs attach {run.id}, or runs stop {run.id}" if run and state.open else ""
-        why = Cancelled(_CANCELLED.get(state, "cancelled"), hint=hint)
+        why = Cancelled(f"cancelled{_GOES_ON.get(state, '')}", hint=hint)
         if self.as_json:
             with suppress(OSError, Undelivered):
                 self._json({"state": state, "error": why.as_data()})

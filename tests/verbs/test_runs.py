@@ -243,7 +243,7 @@ async def test_stopping_what_has_no_job_says_what_it_is(tmp_path: Path) -> None:
     run = left_behind(session, nodes=("console",))
     plan = await action(await runs.stop(session, run.id))
     assert plan.plan.tier is Tier.LOOK
-    assert "it was about no node" in str((await plan.execute(nobody)).parts)
+    assert "nothing of it is on any node" in str((await plan.execute(nobody)).parts)
     assert session.journal.find(run.id).state is RunState.CANCELLED
 
 

@@ -13,6 +13,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from sparkconsole.model.cluster import Name
+
 _SIGNS = {"<": lt, "<=": le, ">": gt, ">=": ge, "==": eq, "!=": ne}
 _BOUND = re.compile(r"(<=|>=|==|!=|<|>)\s*(\S+)")
 
@@ -21,12 +23,6 @@ def _condition(text: str) -> str:
     parts = [part.strip() for part in text.split(",")]
     if not all(_BOUND.fullmatch(part) for part in parts):
         raise ValueError('must be like ">=590, <595" or "==0.26.*"')
-    return text
-
-
-def _id(text: str) -> str:
-    if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", text):
-        raise ValueError("an id has small letters, digits and '-', and begins with no '-'")
     return text
 
 
@@ -72,7 +68,7 @@ _SUBJECTS = tuple(name for name in When.model_fields if name not in ("kernel_log
 class Rule(_Strict):
     """One known-bad combination."""
 
-    id: Annotated[str, AfterValidator(_id)]
+    id: Name
     when: When
     severity: Literal["warn", "fail", "off"] = "warn"
     """`off`: a shipped rule of that id says nothing."""

@@ -88,9 +88,8 @@ def key_values(words: Iterable[str]) -> tuple[tuple[str, str], ...]:
             raise WrongUsage("a build argument is not KEY=VALUE", hint=hint)  # it may hold a secret
         if redact(word) != word:
             cause = f"the value of {key} looks like a secret, and build arguments stay in the image's history"
-            raise WrongUsage(
-                cause, hint="use an index that the node reaches without a login, or another base"
-            )
+            hint = "use an index that the node reaches without a login, or another base"
+            raise WrongUsage(cause, hint=hint)
         pairs.append((key, value))
     return tuple(pairs)
 

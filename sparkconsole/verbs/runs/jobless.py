@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from sparkconsole.errors import Refused, SparkError, Unreachable, WrongUsage
+from sparkconsole.errors import Cancelled, Refused, SparkError, Unreachable, WrongUsage
 from sparkconsole.fleet.fleet import answered, failed
 from sparkconsole.fleet.journal import this_console
 from sparkconsole.fleet.marks import remove_marks
@@ -20,65 +20,57 @@ from sparkconsole.verbs.grammar.registry import Result
 from sparkconsole.verbs.grammar.session import PlannedAction, Session
 
 
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    """What the nodes show of it. `over`: how it ended, None while that is open."""
-
-    lines: tuple[str, ...]
-    over: RunState | None
-    exit_code: int
-
-    def as_answer(self, run: Run) -> Answer:
-        """Of an end that is not known, or is none, the run keeps why."""
-        why = {} if self.over is RunState.DONE else {"error": "; ".join(self.lines)}
-        return Answer({"run": run.id, "stands": list(self.lines), **why}, self.lines, self.exit_code)
-
-
 async def what_stands(session: Session, run: Run, _: Report) -> Answer:
     """Ends a run without jobs by what its nodes show now; exit code 3 where one of them cannot be asked."""
     if session.run is not None:
         session.journal.discard(session.run)
     session.run = run
-    return (await _seen(session, run)).as_answer(run)
+    lines, _over, code = await _seen(session, run)
+    return _answer(run, lines, code)
 
 
 async def closed(session: Session, run: Run, _: Report) -> Answer:
     """Ends it where nothing of it is on its nodes, or all that it was for; else it stays open, and why."""
-    none = _Seen((f"the console of `{run.verb}` ended before it did",), RunState.CANCELLED, 0)
-    seen = await _seen(session, run) if run.nodes else none
-    if seen.over is None:
-        return seen.as_answer(run)
-    session.journal.end(run, seen.over, 0 if seen.over is RunState.DONE else 130)
+    lines, over, code = await _seen(session, run)
+    if over is None:
+        return _answer(run, lines, code)
+    done = over is RunState.DONE
+    session.journal.end(run, over, 0 if done else Cancelled.exit_code)
     await remove_marks(session.fleet, run)
-    where = f"nothing of it is on {', '.join(run.nodes)}" if run.nodes else "it was about no node"
-    line = seen.lines[-1] if seen.over is RunState.DONE else where
-    data = {"run": run.id, "stopped": [], "ended": seen.over}
-    return Answer(data, (seen.lines[0], f"{line}: {run.id} is closed as {seen.over}"))
+    what = lines[-1] if done else f"nothing of it is on {', '.join(run.nodes) or 'any node'}"
+    data = {"run": run.id, "stopped": [], "ended": over}
+    return Answer(data, (lines[0], f"{what}: {run.id} is closed as {over}"))
 
 
-async def _seen(session: Session, run: Run) -> _Seen:
+def _answer(run: Run, lines: list[str], code: int) -> Answer:
+    why = {"error": "; ".join(lines)} if code else {}
+    return Answer({"run": run.id, "stands": lines, **why}, tuple(lines), code)
+
+
+async def _seen(session: Session, run: Run) -> tuple[list[str], RunState | None, int]:
+    """What its nodes show, how it ended (None: that is open), and the exit code of that."""
     console = ConsoleProcess.model_validate(run.plan.get("console", run.console))
     seen = await session.fleet.ask(lambda shell: commands_of(shell, console), run.nodes)
     running = [(node, *each) for node, commands in answered(seen).items() for each in commands]
-    errors, left = list(failed(seen).values()), None
+    lines, errors = [f"the console of `{run.verb}` ended before it did"], list(failed(seen).values())
+    over, left = RunState.CANCELLED if not run.nodes else None, list[str]()
     try:
-        require_repeatable(session, run)
-        planning = replace(session, options=replace(session.options, read_only=False))  # it only plans
-        left = await begin(planning, understand(run.words))
+        if run.nodes:
+            require_repeatable(session, run)
+            planning = replace(session, options=replace(session.options, read_only=False))  # it only plans
+            over, left = _left(run, await begin(planning, understand(run.words)))
     except SparkError as error:
         errors.append(error)
-    lines = [f"the console of `{run.verb}` ended before it did", *map(str, errors)]
+    lines += map(str, errors)
     end = "to end it: sparkconsole node exec --node"
     lines += [f"{node}: still runs: {words} ({end} {node} -- kill {pid})" for node, pid, words in running]
-    over, left_lines = _left(run, left)
     over = None if errors or running else over
-    lines += left_lines
-    lines += ["all that it was for stands"] if over is RunState.DONE else []
     lost = (e.exit_code for e in errors if isinstance(e, Unreachable))
-    return _Seen(tuple(lines), over, next(lost, UNSEEN if running else int(over is not RunState.DONE)))
+    done = ["all that it was for stands"] if over is RunState.DONE else []
+    return [*lines, *left, *done], over, next(lost, UNSEEN if running else int(not done))
 
 
-def _left(run: Run, left: Result | None) -> tuple[RunState | None, list[str]]:
+def _left(run: Run, left: Result) -> tuple[RunState | None, list[str]]:
     """What its words would do now: an answer means nothing, the same plan that nothing of it was done."""
     if not isinstance(left, PlannedAction):
         return RunState.DONE if isinstance(left, Answer) else None, []

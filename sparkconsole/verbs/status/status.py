@@ -212,12 +212,7 @@ def _container(container: str, look: Look) -> dict[str, Any]:
     data = {"name": container, "image": found.image, "image_id": found.image_id}
     if found.running:
         return {**data, "state": State.RUNNING}
-    return {
-        **data,
-        "state": State.ENDED,
-        "exit_code": found.exit_code,
-        "oom_killed": found.oom_killed,
-    }
+    return {**data, "state": State.ENDED, "exit_code": found.exit_code, "oom_killed": found.oom_killed}
 
 
 def _ray_alive(look: Look, ray: Ray) -> bool | None:
