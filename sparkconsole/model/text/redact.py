@@ -33,15 +33,15 @@ _OF_TEXT = _no_part(
 )
 _OVER_CODE = _no_part("pass", "pre|two", "post|grad", "first|graph", "custom|fusion|second", "forward")
 _WORDS = (
-    r"api[-_ ]?key|pass(?:word|wd|phrase|code)|secret(?:[-_]?(?:access[-_]?)?key)?"
-    r"|(?:access|private|auth|signing|encryption|account|subscription|master|session)[-_]?key"
-    rf"|(?:identity|registry)token|(?<=[a-z][-_])(?:pwd|pw)|(?<=[a-z\d][-_])pass{_OVER_CODE}{_COUNT}"
-    r"|(?:(?<![\w.])|(?<=config_))_auth"
+    rf"api[-_ ]?key|pass(?:word|wd|phrase|code|(?:(?<=[a-z\d][-_]pass)|(?-i:(?<=[a-z]Pass))){_OVER_CODE}"
+    rf"{_COUNT})|(?:access|private|auth|signing|encryption|account|subscription|master|session)[-_]?key"
+    r"|secret(?:[-_]?(?:access[-_]?)?key)?|(?:identity|registry)token|pwd?(?:(?<=[a-z][-_]pw)|(?<=[a-z][-_]pwd))"
+    r"|_auth(?:(?<![\w.]_auth)|(?<=config__auth))"
 )
 _TOKEN = (
     r"(?:(?<![a-zA-Z])(?i:hf|hub|auth|access|refresh|bearer|api|secret|id|session|[cx]srf|git(?:hub|lab)?|gh|npm"
     r"|pypi|slack|bot|jwt|oauth2?|user|private|personal|join|ngc|wandb|vault|deploy|security|service|sas)[-_]?"
-    rf"(?i:token)|(?:TOKEN|(?<=[a-z])Token){_OF_TEXT}|(?<=[a-z])Pass{_OVER_CODE}){_COUNT}"
+    rf"(?i:token)|(?:TOKEN|Token(?<=[a-z]Token)){_OF_TEXT}){_COUNT}"
 )
 _NAMED = rf"(?:(?i:{_WORDS})|{_TOKEN}|(?:_|SSH)PASS|CLI_AUTH)"
 _BARE_TOKEN = rf"(?<![a-zA-Z0-9])(?i:token){_OF_TEXT}"
