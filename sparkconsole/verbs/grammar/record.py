@@ -40,17 +40,15 @@ async def execute_action(
     touches = touched(action.effects, *((seen.empty, seen.serving) if seen else ()))
     nodes = list(nodes_changed(action.plan, action.effects))
     kept_plan = {**action.plan.as_data(), "touches": [list(each) for each in touches], "marked": nodes}
-    session.run = session.journal.begin(action.words or words, session.cluster.name, kept_plan)
+    session.run = run = session.journal.begin(action.words or words, session.cluster.name, kept_plan)
     _report_fault(session, report)
-    _mark(session, session.run, touches)
+    _mark(session, run, touches)
     steps: dict[str, str] = {}
     begun: set[tuple[str, str]] = set()
     try:
         keeping = _keeping(session, report, steps, begun)
         with waits_reported_to(lambda node, text: keeping(Remark(text, node, "warning"))):
-            await leave_marks(
-                session.fleet, session.journal, session.run, action.plan, action.effects, report
-            )
+            await leave_marks(session.fleet, session.journal, run, action.plan, action.effects, report)
             answer = await action.execute(keeping)
     except asyncio.CancelledError:
         # The person let go: detached jobs go on and are named, anything else is over.
@@ -159,8 +157,8 @@ def report_unended(session: Session, report: Report) -> bool:
     unended = session.fleet.take_unended()
     for node, argv, most_s in unended:
         words = in_short(redact_words(argv))
-        why = f"its end was not seen; the node gives it {minutes_or_seconds(most_s)} in all"
-        report(Remark(f"{words} may still run: {why}", node, "warning"))
+        most = f"; the node gives it {minutes_or_seconds(most_s)} in all" if most_s else ""
+        report(Remark(f"{words} may still run: its end was not seen{most}", node, "warning"))
     return bool(unended)
 
 

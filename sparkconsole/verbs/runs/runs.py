@@ -213,11 +213,8 @@ async def _attached(session: Session, run: Run, report: Report) -> Answer:
     minded = [job for job in run.jobs if job.kind is not JobKind.GUARD]
     ends = await asyncio.gather(*(_ended(session, run, j, report) for j in minded), return_exceptions=True)
     answers = [end for end in ends if isinstance(end, Answer)]
-    errors = sorted(
-        (e for e in ends if isinstance(e, BaseException)), key=lambda e: not isinstance(e, Unreachable)
-    )
-    if errors:
-        raise errors[0]
+    if errors := [end for end in ends if isinstance(end, BaseException)]:
+        raise min(errors, key=lambda e: not isinstance(e, Unreachable))
     if len(answers) == 1:
         return answers[0]
     data = {job.id: dict(answer.data) for job, answer in zip(minded, answers, strict=True)}
