@@ -201,6 +201,13 @@ def test_a_word_that_no_file_knows_is_an_address() -> None:
     assert (second.name, second.address) == ("fe80-1-eth0", "fe80::1%eth0")
 
 
+@pytest.mark.parametrize("word", ["all", "root@ray", "kernel"])
+def test_a_word_that_means_something_else_is_no_address(word: str) -> None:
+    with pytest.raises(WrongUsage, match="names no node") as caught:
+        choose(parse("", HERE), nodes=("spark1", word))
+    assert "means something else" in caught.value.hint
+
+
 def test_a_node_of_another_cluster_brings_what_that_cluster_says() -> None:
     text = GOOD.replace("[clusters.attic]", '[clusters.attic]\nuser = "grace"')
     node = choose(parse(text, HERE), nodes=("old1",)).nodes[0]
