@@ -132,7 +132,8 @@ def _advice(error: ErrorDetails, path: Path) -> str:
     if error["type"] == "missing":
         return f"add `{error['loc'][-1]} = …` to that table of {path.name}"
     given = error["input"]
-    return f"it says {given!r} now" if isinstance(given, (str, int, float)) else f"correct {path.name} there"
+    shown = str(given).lower() if isinstance(given, bool) else repr(given)
+    return f"it says {shown} now" if isinstance(given, (str, int, float)) else f"correct {path.name} there"
 
 
 def _known_keys(model: type[BaseModel], place: Place) -> tuple[str, ...]:

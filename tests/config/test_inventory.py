@@ -77,13 +77,13 @@ def test_nodes_inherit_what_they_do_not_say_themselves() -> None:
             "line 15: clusters.lab.nodes[2].port must be a whole number",
             "'ssh'",
         ),
-        (GOOD.replace("2222", "true"), "nodes[2].port must be a whole number", "True"),
+        (GOOD.replace("2222", "true"), "nodes[2].port must be a whole number", "says true now"),
         (GOOD.replace("2222", "22.0"), "nodes[2].port must be a whole number", "22.0"),
         (GOOD.replace("port = 2222", "local = 1"), "nodes[2].local must be true or false", "1"),
         (
             GOOD.replace("user =", "port = false\nuser =", 1),
             "clusters.lab.port must be a whole number",
-            "False",
+            "says false now",
         ),
         (
             GOOD.replace("spark2", "all"),
