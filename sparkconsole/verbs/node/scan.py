@@ -15,7 +15,7 @@ from sparkconsole.clock import together
 from sparkconsole.config.inventory import ad_hoc_node
 from sparkconsole.errors import Refused, SparkError, UnknownHostKey, Unreachable, WrongUsage
 from sparkconsole.fleet.fleet import answered, failed
-from sparkconsole.model.cluster import Node
+from sparkconsole.model.cluster import TAKEN, Node
 from sparkconsole.model.scan import Answering, Candidate
 from sparkconsole.model.work.answer import Answer, Sheet
 from sparkconsole.parse.machine.scan import parse_answering, parse_identity, parse_interfaces
@@ -130,7 +130,7 @@ async def _fabric_of(shell: Shell) -> tuple[Subnet, ...]:
 
 
 def _this_machine(session: Session) -> str:
-    session.fleet.include(Node(name=_THIS, address="127.0.0.1"))
+    session.fleet.include(Node.model_construct(name=_THIS, address="127.0.0.1"))  # no name that one may give
     return _THIS
 
 
@@ -192,7 +192,8 @@ async def _looked_at(session: Session, address: str, port: int) -> Candidate:
         return Candidate(address, reason, name=twin.name)
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", identity.hostname.split(".")[0]).strip("-._")
     if identity.is_spark:
-        return Candidate(address, "DGX Spark (GB10)", accepted=True, name=name or node.name)
+        name = node.name if name in ("", *TAKEN) else name
+        return Candidate(address, "DGX Spark (GB10)", accepted=True, name=name)
     what = ", ".join(identity.gpus) or identity.product or "no NVIDIA GPU seen"
     return Candidate(address, f"no DGX Spark: {what}", name=name)
 
