@@ -67,7 +67,8 @@ async def execute_action(
         if isinstance(error, Unreachable) and _may_run(action.plan, session.own_run(), begun):
             report(Remark(f"its jobs may still be running: sparkconsole runs attach {session.own_run().id}"))
         else:
-            await _end(session, report, RunState.FAILED, error.exit_code, error=dict(error.as_data()))
+            code = error.exit_code
+            await _end(session, report, ended_as(code), code, error=dict(error.as_data()))
         raise
     if answer.exit_code and (stopped := await _stopped(session, action, report, answer)):
         raise stopped

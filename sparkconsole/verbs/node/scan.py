@@ -7,9 +7,6 @@ import ipaddress
 import re
 import shlex
 from collections.abc import Sequence
-from typing import Annotated
-
-from cyclopts import Parameter
 
 from sparkconsole.clock import together
 from sparkconsole.config.inventory import ad_hoc_node
@@ -68,13 +65,7 @@ true
 
 
 @verb("node scan")
-async def scan(
-    session: Here,
-    subnet: str | None = None,
-    /,
-    *,
-    ssh_port: Annotated[int, Parameter(name="--ssh-port")] = 22,
-) -> Answer:
+async def scan(session: Here, subnet: str | None = None, /, *, ssh_port: int = 22) -> Answer:
     """Looks for DGX Spark machines on the fast link; adds nothing, says how to.
 
     Parameters

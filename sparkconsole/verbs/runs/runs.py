@@ -13,7 +13,7 @@ from sparkconsole.clock import together
 from sparkconsole.errors import SparkError, Unreachable, WrongUsage
 from sparkconsole.fleet import jobs
 from sparkconsole.fleet.watch.own_actions import ended_by
-from sparkconsole.model.foresight.effect import Anything, Effect, JobEnded, ServerGone
+from sparkconsole.model.foresight.effect import Anything, JobEnded, ServerGone
 from sparkconsole.model.logs.diagnosis import paragraphs
 from sparkconsole.model.text.units import hms
 from sparkconsole.model.work.answer import Answer, Sheet
@@ -152,20 +152,18 @@ async def stop(session: Here, run_id: str, /) -> Answer | PlannedAction:
     if not running:
         hint = f"; how it ended: runs attach {run.id}" if run.state is RunState.UNKNOWN else ""
         return Answer({"run": run.id, "stopped": []}, (f"no job of {run.id} is running any more{hint}",))
-    serving = any(job.kind is JobKind.SERVE for job in running)
+    served = [job for job in running if job.kind is JobKind.SERVE]
     notes = tuple(f"cannot be asked, and may still be running: {error}" for error in lost.values())
-    tier, word = (Tier.COSTLY, "stop") if serving else (Tier.RECOVERABLE, "")
+    tier, word = (Tier.COSTLY, "stop") if served else (Tier.RECOVERABLE, "")
     plan = Plan(f"Stop {run.id}", tuple(s for job in running for s in _cancelling(job)), tier, word, notes)
-    effects: list[Effect] = []
-    for job in running:
-        effects.append(JobEnded(job.node, job.id))
-        if job.kind is JobKind.SERVE:  # its port is free again, too
-            effects.append(ServerGone((job.node,), job.container, job.port or 0))
+    ended = (JobEnded(job.node, job.id) for job in running)
+    # A server's port is free again, too.
+    gone = (ServerGone((job.node,), job.container, job.port or 0) for job in served)
 
     async def execute(report: Report) -> Answer:
         return await _stopped(session, run, running, list(lost.values()), report)
 
-    return PlannedAction(plan, execute, tuple(effects))
+    return PlannedAction(plan, execute, (*ended, *gone))
 
 
 @verb("runs again", tier=Tier.RECOVERABLE)
