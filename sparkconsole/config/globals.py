@@ -58,7 +58,8 @@ class Options:
         for pair in self.set_:
             key, equals, value = pair.partition("=")
             if not equals or not key.isidentifier():
-                raise WrongUsage(f"--set {pair!r} is not KEY=VALUE")
+                hint = "KEY has letters, digits and _: --set MODEL=openai/gpt-oss-20b"
+                raise WrongUsage("the value of --set is not KEY=VALUE", hint=hint)  # it may hold a secret
             given[key] = value
         return {**os.environ, **given}
 
@@ -95,52 +96,25 @@ GLOBALS = (
     GlobalOption("nodes", ("--nodes", "-n"), "Node names or addresses, head first.", "A,B,…", many=True),
     GlobalOption("user", ("--user", "-u"), "The login on the nodes.", "USER"),
     GlobalOption("cluster", ("--cluster",), "The inventory's cluster; without it, the default.", "NAME"),
-    GlobalOption(
-        "config",
-        ("--config",),
-        "The inventory instead of ~/.config/sparkconsole/cluster.toml.",
-        "FILE",
-        whole_run=_OPENED.format("--config FILE"),
-    ),
-    GlobalOption(
-        "demo",
-        ("--demo",),
-        "A pretend cluster of N machines, 2 if not said; nothing real is touched. With a NAME it lasts.",
-        "N|NAME[:N]",
-        bare=str(DEMO_NODES),
-        whole_run=_OPENED.format("--demo"),
-    ),
+    GlobalOption("config", ("--config",), "The inventory instead of ~/.config/sparkconsole/cluster.toml.",
+                 "FILE", whole_run=_OPENED.format("--config FILE")),
+    GlobalOption("demo", ("--demo",), "A pretend cluster of N machines, 2 if not said; nothing real is "
+                 "touched. With a NAME it lasts.", "N|NAME[:N]",
+                 bare=str(DEMO_NODES), whole_run=_OPENED.format("--demo")),
     GlobalOption("dry_run", ("--dry-run",), "Show the plan, change nothing."),
     GlobalOption("yes", ("--yes",), "Skip the question; a destructive plan needs its word.", "WORD", bare=""),
     GlobalOption("json", ("--json",), "One JSON object, or one a line, on standard output."),
-    GlobalOption(
-        "read_only", ("--read-only",), "Refuse every verb that changes a machine or puts a load on it."
-    ),
-    GlobalOption(
-        "theme", ("--theme",), "The console's theme.", "NAME", whole_run="in the console it is :theme NAME"
-    ),
-    GlobalOption(
-        "script",
-        ("--script",),
-        "Run a file of verb lines, or - for standard input.",
-        "FILE",
-        whole_run="a script runs no other script; on its own: sparkconsole --script FILE",
-    ),
-    GlobalOption(
-        "keep_going",
-        ("--keep-going",),
-        "A script continues after a line that failed.",
-        whole_run="sparkconsole --script FILE --keep-going",
-    ),
-    GlobalOption(
-        "set_",
-        ("--set",),
-        "The value of ${KEY} in a script; repeatable.",
-        "KEY=VALUE",
-        many=True,
-        whole_run="sparkconsole --script FILE --set KEY=VALUE",
-    ),
-)
+    GlobalOption("read_only", ("--read-only",),
+                 "Refuse every verb that changes a machine or puts a load on it."),
+    GlobalOption("theme", ("--theme",), "The console's theme.", "NAME",
+                 whole_run="in the console it is :theme NAME"),
+    GlobalOption("script", ("--script",), "Run a file of verb lines, or - for standard input.", "FILE",
+                 whole_run="a script runs no other script; on its own: sparkconsole --script FILE"),
+    GlobalOption("keep_going", ("--keep-going",), "A script continues after a line that failed.",
+                 whole_run="sparkconsole --script FILE --keep-going"),
+    GlobalOption("set_", ("--set",), "The value of ${KEY} in a script; repeatable.", "KEY=VALUE", many=True,
+                 whole_run="sparkconsole --script FILE --set KEY=VALUE"),
+)  # fmt: skip
 _BY_NAME = {name: option for option in GLOBALS for name in option.names}
 NAMES = (*_BY_NAME, *HELP_WORDS, *VERSION_WORDS)
 """Every option that may stand before a verb."""

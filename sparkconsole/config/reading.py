@@ -20,19 +20,13 @@ from sparkconsole.model.text.alike import suggestion
 
 M = TypeVar("M", bound=BaseModel)
 _WORDS = {
+    **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), "must be a whole number"),
+    **dict.fromkeys(("bool_type", "bool_parsing"), "must be true or false"),
+    **dict.fromkeys(("tuple_type", "list_type"), 'must be a list, like ["one", "two"]'),
+    **dict.fromkeys(("dict_type", "model_type"), "must be a table"),
     "missing": "is missing",
     "string_type": 'must be text in quotes, like "text"',
     "string_too_short": "must not be empty",
-    "string_pattern_mismatch": "must match {pattern}",
-    "int_type": "must be a whole number",
-    "int_parsing": "must be a whole number",
-    "int_from_float": "must be a whole number",
-    "bool_type": "must be true or false",
-    "bool_parsing": "must be true or false",
-    "tuple_type": 'must be a list, like ["one", "two"]',
-    "list_type": 'must be a list, like ["one", "two"]',
-    "dict_type": "must be a table",
-    "model_type": "must be a table",
     "greater_than_equal": "must be {ge} or more",
     "greater_than": "must be more than {gt}",
     "less_than": "must be less than {lt}",
@@ -138,8 +132,8 @@ def _advice(error: ErrorDetails, path: Path) -> str:
     if error["type"] == "missing":
         return f"add `{error['loc'][-1]} = …` to that table of {path.name}"
     given = error["input"]
-    shown = isinstance(given, (str, int, float, bool))
-    return f"it says {given!r} now" if shown else f"correct {path.name} there"
+    shown = str(given).lower() if isinstance(given, bool) else repr(given)
+    return f"it says {shown} now" if isinstance(given, (str, int, float)) else f"correct {path.name} there"
 
 
 def _known_keys(model: type[BaseModel], place: Place) -> tuple[str, ...]:

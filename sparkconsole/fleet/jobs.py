@@ -66,16 +66,16 @@ async def persistently(fleet: Fleet, look: Callable[[], Awaitable[None]]) -> Non
                 await fleet.clock.sleep(_PAUSE_S)
 
 
-async def reconnected(fleet: Fleet, node: str, cause: str) -> None:
+async def reconnected(fleet: Fleet, node: str, cause: str, within_s: float = RECONNECT_FOR_S) -> None:
     """Waits for the node, and says so: what runs there detached goes on meanwhile."""
-    end = until(RECONNECT_FOR_S)
+    end = until(within_s)
 
     def lost(seconds: float) -> Iterator[tuple[str, str]]:
         since = f" {seconds:.0f} s ago" if seconds >= 1 else ""
         yield node, f"{cause}{since}; what runs there goes on, and is waited for until {end}"
 
     async with waiting(lost, first_s=0.0):
-        await fleet.reconnect(node, RECONNECT_FOR_S)
+        await fleet.reconnect(node, within_s)
 
 
 async def job_state(fleet: Fleet, job: Job) -> JobState:

@@ -20,38 +20,46 @@ _NO_LOGIN = re.compile(r"[\s\x00-\x1f\x7f*?!,'\"`$;&|<>(){}:]")
 _FORBIDDEN = re.compile(r"[\s\x00-\x1f\x7f*?!,'\"`$\\;&|<>(){}]")
 
 
-def host(value: str) -> str:
-    """`value`, when it can be where SSH leads to; ValueError says why it cannot."""
-    if value.startswith("-") or _FORBIDDEN.search(value) or not value.isprintable() or len(value) > 253:
-        raise ValueError("an address is a host name, an IP address or a Host of ~/.ssh/config")
-    return value
-
-
-def login(value: str) -> str:
-    """`value`, when it can be a login; ValueError says why it cannot."""
-    if (
-        not value.isprintable()
-        or not 0 < len(value) <= 64
-        or value.startswith("-")
-        or _NO_LOGIN.search(value)
-    ):
-        raise ValueError("a login begins with no '-' and has no spaces, quotes or brackets")
-    return value
-
-
-def _plain(value: str) -> str:
-    if value.startswith("-") or not value.isprintable():
-        raise ValueError("it begins with no '-' and has no control characters")
-    return value
-
-
-def _name(value: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", value):
-        why = "a name has letters, digits, '.', '_' and '-' only, and starts with a letter or digit"
+def _if(good: bool, value: str, why: str) -> str:
+    if not good:
         raise ValueError(why)
     return value
 
 
+def host(value: str) -> str:
+    """`value`, when it can be where SSH leads to; ValueError says why it cannot."""
+    wrong = value.startswith("-") or _FORBIDDEN.search(value) or not value.isprintable() or len(value) > 253
+    return _if(not wrong, value, "an address is a host name, an IP address or a Host of ~/.ssh/config")
+
+
+def login(value: str) -> str:
+    """`value`, when it can be a login; ValueError says why it cannot."""
+    good = value.isprintable() and 0 < len(value) <= 64 and value[0] != "-" and not _NO_LOGIN.search(value)
+    return _if(good, value, "a login begins with no '-' and has no spaces, quotes or brackets")
+
+
+def _plain(value: str) -> str:
+    good = not value.startswith("-") and value.isprintable()
+    return _if(good, value, "it begins with no '-' and has no control characters")
+
+
+def _name(value: str) -> str:
+    why = "a name has letters, digits, '.', '_' and '-' only, and starts with a letter or digit"
+    return _if(re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", value) is not None, value, why)
+
+
+def _node_name(value: str) -> str:
+    why = f"where a node may stand, {', '.join(TAKEN[:-1])} and {TAKEN[-1]} mean something else"
+    return _if(value not in TAKEN, value, why)
+
+
+def _folder(value: str) -> str:
+    good = value[:1] in ("/", "~") and ":" not in value
+    return _if(good, value, "a folder on the nodes begins with / or ~, and has no ':'")
+
+
+TAKEN = ("all", "serve", "container", "ray", "kernel", "nccl", "console", "sparkconsole", "this-machine")
+"""All nodes, sources of `logs`, and what plans and findings call the machine that the console is on."""
 Plain = Annotated[str, AfterValidator(_plain)]
 Name = Annotated[str, AfterValidator(_name)]
 """A name that is safe in a path, a container name and a TOML key."""
@@ -64,11 +72,11 @@ class Overrides(BaseModel):
 
     user: Annotated[str, AfterValidator(login)] | None = None
     """Login; None: as OpenSSH's configuration says, else the local user."""
-    port: int | None = Field(default=None, ge=1, le=65535)
+    port: int | None = Field(default=None, ge=1, le=65535, strict=True)
     identity_file: Plain | None = None
     eth_if: Plain | None = None
     ib_if: tuple[Plain, ...] = ()
-    hf_cache: Plain | None = Field(default=None, pattern=r"^[/~][^:\n]*$")
+    hf_cache: Annotated[Plain, AfterValidator(_folder)] | None = None
     """Folder for what comes from the hub, as HF_HOME; None: as the login's own variables say."""
     docker_host: Annotated[str, AfterValidator(usable_url)] | None = None
     """Where its engine listens, unix:///PATH or tcp://HOST:PORT; None: as DOCKER_HOST or its context says."""
@@ -77,12 +85,12 @@ class Overrides(BaseModel):
 class Node(Overrides):
     """One machine."""
 
-    name: Name
+    name: Annotated[Name, AfterValidator(_node_name)]
     address: Annotated[str, Field(min_length=1), AfterValidator(host)]
     """Where SSH reaches it: a host name, an address, or a Host of ~/.ssh/config."""
     fabric_address: Annotated[str, Field(min_length=1), AfterValidator(host)] | None = None
     """Its address on the fast link; None: detected."""
-    local: bool = False
+    local: bool = Field(default=False, strict=True)
     """It is the machine the console runs on: nothing is asked over SSH. Without it only a literal address of
     this machine's own says so; where a name leads is for others to decide."""
 
@@ -111,7 +119,7 @@ class Cluster(Overrides):
     name: Name = "default"
     image: Annotated[str, AfterValidator(image_name)] = "vllm-node"
     container: Name = "vllm_node"
-    guard: bool = False
+    guard: bool = Field(default=False, strict=True)
     """Every server is ended before its memory freezes a machine, as `serve --guard` asks for one."""
     nodes: tuple[Node, ...] = ()
 

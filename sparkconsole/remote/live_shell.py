@@ -17,7 +17,7 @@ class LiveShell(Shell):
         self.environment: dict[str, str] = {}
         """What every command has beside the login's own, or the console's own here."""
         self.unended: list[tuple[tuple[str, ...], float]] = []
-        """Commands that were cancelled or lost and may run on, each with the seconds that it may take."""
+        """What was cancelled or lost and may run on, each with the seconds that it may take (0: any)."""
 
     async def run(
         self,

@@ -6,15 +6,17 @@ import json
 import os
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import IO, TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.text import Text
 
-from sparkconsole.errors import SparkError
+from sparkconsole.errors import Cancelled, SparkError
 from sparkconsole.model.text.printable import plain
 from sparkconsole.model.text.redact import command_line, learn_environment, presentable, redact_data
 from sparkconsole.model.work.answer import Answer, Row, Sheet, header_and_rows, is_in_columns
+from sparkconsole.model.work.job import Run, RunState
 from sparkconsole.model.work.news import (
     Advance,
     News,
@@ -36,6 +38,10 @@ _MARKS = {"info": ("·", "dim"), "warning": ("!", "yellow"), "error": ("✖", "r
           "started": ("▶", "cyan"), "sent": ("▶", "cyan")}  # fmt: skip
 
 
+_GOES_ON = {
+    RunState.UNKNOWN: "; what was not seen to end may still run",
+    RunState.RUNNING: "; its jobs go on",
+}
 _LONGEST = 4000
 """Characters of an error that are shown: a wrong file may be one word of a megabyte."""
 
@@ -114,12 +120,7 @@ class Printer:
         return plain(presentable(text), sys.stdout.encoding or "utf-8")
 
     def ahead(
-        self,
-        line: ScriptLine,
-        *,
-        plan: Plan | None = None,
-        answer: Answer | None = None,
-        look: str = "",
+        self, line: ScriptLine, *, plan: Plan | None = None, answer: Answer | None = None, look: str = ""
     ) -> None:
         """A line of a script that is only planned: its plan, its answer, or what it would look at."""
         if self.as_json:
@@ -135,12 +136,21 @@ class Printer:
             else:
                 self._out.print(Text(self._encodable(f"  {look}")))
 
+    def cancelled(self, state: RunState, run: Run | None) -> None:
+        """Of what a signal cancelled the last object says how it stands; people have been told by then."""
+        hint = f"sparkconsole runs attach {run.id}, or runs stop {run.id}" if run and state.open else ""
+        why = Cancelled(f"cancelled{_GOES_ON.get(state, '')}", hint=hint)
+        if self.as_json:
+            with suppress(OSError, Undelivered):
+                self._json({"state": state, "error": why.as_data()})
+
     def error(self, error: SparkError, line: ScriptLine | None = None) -> None:
         """What went wrong, where, and what to do next; `line`: of a script, which cannot be planned."""
         self.settle()
         if self.as_json and not isinstance(error, Undelivered):
             try:
-                self._json({**(_place(line) if line else {}), "error": error.as_data()})
+                ended = {"state": "cancelled"} if error.exit_code == Cancelled.exit_code else {}
+                self._json({**(_place(line) if line else {}), **ended, "error": error.as_data()})
             except (OSError, Undelivered):
                 self.as_json = False
         where = (f"{line.where}: " if line else "") + (f"{error.node}: " if error.node else "")

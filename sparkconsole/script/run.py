@@ -7,8 +7,8 @@ import contextlib
 import sys
 import termios
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 
 from sparkconsole.config.globals import Origin
@@ -16,6 +16,7 @@ from sparkconsole.errors import Cancelled, Refused, SparkError, WrongUsage
 from sparkconsole.fleet.waiting import waits_reported_to
 from sparkconsole.model.text.redact import command_line
 from sparkconsole.model.work.answer import Answer, Row
+from sparkconsole.model.work.job import RunState
 from sparkconsole.model.work.news import Report
 from sparkconsole.model.work.plan import Plan
 from sparkconsole.model.work.plan_difference import difference
@@ -28,6 +29,7 @@ from sparkconsole.verbs.grammar.dispatch import understand
 from sparkconsole.verbs.grammar.execute import execute
 from sparkconsole.verbs.grammar.node_words import require_nodes
 from sparkconsole.verbs.grammar.open_session import beside, line_session, open_session
+from sparkconsole.verbs.grammar.record import report_unended
 from sparkconsole.verbs.grammar.registry import Request
 from sparkconsole.verbs.grammar.session import Options, PlannedAction, Session
 
@@ -45,7 +47,8 @@ async def run_request(request: Request, options: Options, printer: Printer) -> i
         _remark_demo(options, printer)
         async with open_session(options, beginning=request.verb.words == _BEGINS) as session:
             _print_remarks(session, printer)
-            return await _executed(session, request, printer)
+            with _ending(session, printer):
+                return await _executed(session, request, printer)
     except SparkError as error:
         printer.error(error)
         return error.exit_code
@@ -134,15 +137,29 @@ async def _script_line(
     own_printer = Printer(as_json=True) if request.given.get("json") else printer
     try:
         async with line_session(session, request.given) as own:
-            if ahead is not None:
-                return await ahead.line(own, line, request, own_printer)
-            printer.remark(f"[{line.number}] {command_line(line.words)}")
-            return await _executed(own, request, own_printer)
+            with _ending(own, own_printer):
+                if ahead is not None:
+                    return await ahead.line(own, line, request, own_printer)
+                printer.remark(f"[{line.number}] {command_line(line.words)}")
+                return await _executed(own, request, own_printer)
     except Cancelled:
         raise
     except SparkError as error:
         printer.error(error, line if ahead is not None else None)
         return error.exit_code
+
+
+@contextmanager
+def _ending(session: Session, printer: Printer) -> Iterator[None]:
+    """Where a signal cancels it, JSON says last how it stands."""
+    before = session.run
+    try:
+        yield
+    except asyncio.CancelledError:
+        unseen = report_unended(session, printer.news)
+        run = session.run if session.run is not before else None
+        printer.cancelled(run.state if run else RunState.UNKNOWN if unseen else RunState.CANCELLED, run)
+        raise
 
 
 async def _executed(session: Session, request: Request, printer: Printer) -> int:

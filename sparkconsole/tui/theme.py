@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -117,12 +118,10 @@ def _right_kind(key: str, data: Mapping[str, Any]) -> bool:
 
 
 def _colour(place: tuple[str, ...], value: Any) -> str:
-    try:
+    with suppress(ColorParseError):
         if isinstance(value, str):
             Color.parse(value)
             return value
-    except ColorParseError:
-        pass
     raise _Wrong(place, f"= {value!r} is no colour; a colour is written like #76b900")
 
 

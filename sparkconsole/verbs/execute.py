@@ -97,9 +97,12 @@ async def _rows(
             feeding.cancel()
             await asyncio.gather(feeding, return_exceptions=True)
         if not ended:
+            unended, this = getattr(shell, "unended", []), (command, 0.0)
+            unended.append(this)  # cancelled once more meanwhile, nobody sees its end
             with contextlib.suppress(SparkError):  # a lost node cannot be asked to end anything
                 await end_exec(shell, container, mark)
                 await pipe.kill()
+                unended.remove(this)
 
 
 async def _feed(pipe: Pipe) -> None:

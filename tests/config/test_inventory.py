@@ -77,6 +77,24 @@ def test_nodes_inherit_what_they_do_not_say_themselves() -> None:
             "line 15: clusters.lab.nodes[2].port must be a whole number",
             "'ssh'",
         ),
+        (GOOD.replace("2222", "true"), "nodes[2].port must be a whole number", "says true now"),
+        (GOOD.replace("2222", "22.0"), "nodes[2].port must be a whole number", "22.0"),
+        (GOOD.replace("port = 2222", "local = 1"), "nodes[2].local must be true or false", "1"),
+        (
+            GOOD.replace("user =", "port = false\nuser =", 1),
+            "clusters.lab.port must be a whole number",
+            "says false now",
+        ),
+        (
+            GOOD.replace("spark2", "all"),
+            "line 12: clusters.lab.nodes[2].name is wrong: where a node",
+            "'all'",
+        ),
+        (
+            GOOD.replace('"ada"', '"ada"\nhf_cache = "models"'),
+            "clusters.lab.hf_cache is wrong: a folder on the nodes begins with / or ~, and has no ':'",
+            "models",
+        ),
         (GOOD.replace('"ada"', "7"), "line 4: clusters.lab.user must be text in quotes", "7"),
         (
             GOOD.replace('["rocep1s0f0", "roceP2p1s0f0"]', '"rocep1s0f0"'),
@@ -181,6 +199,13 @@ def test_a_word_that_no_file_knows_is_an_address() -> None:
     head, second = cluster.nodes
     assert (head.name, head.address, head.user) == ("203.0.113.7", "203.0.113.7", "root")
     assert (second.name, second.address) == ("fe80-1-eth0", "fe80::1%eth0")
+
+
+@pytest.mark.parametrize("word", ["all", "root@ray", "kernel"])
+def test_a_word_that_means_something_else_is_no_address(word: str) -> None:
+    with pytest.raises(WrongUsage, match="names no node") as caught:
+        choose(parse("", HERE), nodes=("spark1", word))
+    assert "means something else" in caught.value.hint
 
 
 def test_a_node_of_another_cluster_brings_what_that_cluster_says() -> None:

@@ -65,6 +65,16 @@ def test_own_rules_join_replace_and_silence(tmp_path: Path) -> None:
         ('[[rules]]\nid = "a"\nwhat = "b"\nwhn = { driver = ">=1" }\n', "line 4", "did you mean when?"),
         ('[[rules]]\nid = "a"\nwhat = "b"\nwhen = { driver = "new" }\n', 'must be like ">=590', ""),
         ('[[rules]]\nid = "a"\nwhat = "b"\nwhen = { }\n', "at least one thing", ""),
+        (
+            '[[rules]]\nid = "a"\nwhat = "b"\nwhen = { nodes = true }\n',
+            "must be a whole number",
+            "says true now",
+        ),
+        (
+            '[[rules]]\nid = "A B"\nwhat = "b"\nwhen = { nodes = 2 }\n',
+            "rules[1].id is wrong: a name has letters",
+            "A B",
+        ),
     ],
 )
 def test_what_cannot_be_is_refused_with_its_line(tmp_path: Path, text: str, where: str, hint: str) -> None:

@@ -11,6 +11,7 @@ from sparkconsole.errors import Cancelled, SparkError, Unreachable
 from sparkconsole.fleet.launch import drive as launching
 from sparkconsole.fleet.launch.drive import drive_launch
 from sparkconsole.fleet.launch.stop import StopResult, stop_nodes
+from sparkconsole.fleet.waiting import waits_reported_to
 from sparkconsole.model.fabric.links import NodeNetwork
 from sparkconsole.model.launch.site import Site
 from sparkconsole.model.launch.spec import Backend, LaunchSpec, Role, Seat
@@ -143,6 +144,52 @@ async def test_power_cut_of_the_worker_is_unknown_and_the_head_is_taken_back(pai
     assert isinstance(error, Unreachable)
     assert error.node == "spark2"
     assert "may be left" in error.hint
+    assert pair.left == {"spark2"}
+
+
+@pytest.mark.parametrize("names", [("spark2",), ("spark1",), ("spark1", "spark2")], ids="+".join)
+async def test_a_link_that_breaks_while_nodes_join_is_waited_for(
+    pair: PretendCluster, names: tuple[str, ...]
+) -> None:
+    """The operator's own network, or one sshd: what was started starts on, and nothing is taken back."""
+    pair.absent = {"spark2"}
+    broken, news = [pair.nodes[name] for name in names], list[News]()
+
+    def hear(heard: News) -> None:
+        news.append(heard)
+        if not isinstance(heard, Remark):
+            return
+        if heard.text == "running" and heard.node == "spark2":
+            for node in broken:
+                node.lost = True
+        if "is waited for until" in heard.text:
+            pair.nodes[heard.node].lost = False
+            pair.absent = set()
+
+    async with pair.fleet() as fleet:
+        with waits_reported_to(lambda node, text: hear(Remark(text, node, "warning"))):
+            await drive_launch(fleet, state_of(pair), hear, timeout_s=60)
+    waited = {n.node for n in news if isinstance(n, Remark) and "is waited for" in n.text}
+    assert waited == set(names)
+    assert pair.running == {"spark1", "spark2"}
+
+
+async def test_a_link_that_does_not_come_back_ends_the_launch(
+    pair: PretendCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(launching, "LINK_S", 0.05)
+    pair.absent = {"spark2"}
+    node = pair.nodes["spark2"]
+
+    def hear(news: News) -> None:
+        if isinstance(news, Remark) and (news.node, news.text) == ("spark2", "running"):
+            node.lost = True
+
+    async with pair.fleet() as fleet:
+        with pytest.raises(Unreachable) as caught:
+            await drive_launch(fleet, state_of(pair), hear, timeout_s=60)
+    assert caught.value.node == "spark2"
+    assert "may be left" in caught.value.hint
     assert pair.left == {"spark2"}
 
 

@@ -167,10 +167,41 @@ gsk_«{MIXED}»
 sk_live_«abcdefghijklmnop»
 123456789:AA«{MIXED}»
 jwt «{JWT}» ends
+pass: «hunter2»
+pass=«hunter2»
+pass: «letmein»
+{{"user": "bob", "pass": "«letmein»"}}
+user=bob pass='«letmein»'
+PASS=«letmein» prog
+db_pass=«hunter2»
+db_pass: «letmein»
+smtpPass: «"hunter2"»
+token=«letersonly»
+token="«lettersonlyagain»"
+token: «lettersandnothingelse»
+max_len=5 my_token=«lettersonlyagain»
+backend_token='«abc123def456»'
+NEXT_AUTH_SECRET=«letmein»
+the worker SWMTKN-1-«{"a1b2c" * 10}-{"z9y8x" * 5}» of the swarm
+docker swarm join --token «SWMTKN-1-{"a1b2c" * 10}-{"z9y8x" * 5}» x
+unlock with SWMKEY-1-«7c37Cc8654o6p38HnroywCi19pllOnGtbdZEgtKxZu8»
+wandb login --relogin «{HEX}»
+wandb login --host=http://wandb.local --relogin «local-{HEX}»
+//registry.npmjs.org/:_authToken=«abcdef»
+{{user: bob, pass: «letmein»}}
+npm_config__auth=«dXNlcjpwYXNz»
+//registry.npmjs.org/:_auth=«dXNlcjpwYXNz»
+_auth = «dXNlcjpwYXNz»
+npm config set //registry.local/:_authToken «abcdef»
+HF_TOKEN="«${{HF_TOKEN:-hunter2}}»"
+HF_TOKEN="«${{PREFIX}}hunter2»"
+password: «updated-by-hand»
+password="«none of it»"
 -----BEGIN PRIVATE KEY-----«\\nMIIEvQ\\nabc=\\n»-----END PRIVATE KEY-----
 """
 PREFIXES = ("hf_", "ghp_", "gho_", "github_pat_", "glpat-", "nvapi-", "sk-proj-", "sk-", "xoxb-", "AIza",
-            "npm_", "dckr_pat_", "hvs.", "tskey-auth-", "gsk_", "sk_live_", "123456789:AA")  # fmt: skip
+            "npm_", "SWMTKN-1-", "SWMKEY-1-", "dckr_pat_", "hvs.", "tskey-auth-",
+            "gsk_", "sk_live_", "123456789:AA")  # fmt: skip
 """Words that are hidden with what follows them."""
 
 
@@ -271,6 +302,47 @@ secret is not set; HF_TOKEN is not set; HF_TOKEN: not set
 raylet:12345@spark-01
 Cookies are off; the cookie banner
 eyJ is no token
+passwd: password updated successfully
+passwd: password expiry information changed.
+passwd: Authentication token manipulation error
+passwd: user 'bob' does not exist
+passwd: You may not view or modify password information for root.
+New password: BAD PASSWORD: it is too short
+"pass": "passed"
+PASSWORD=%PASSWORD%
+password: "${{{{ secrets.PW }}}}"
+passwd: all authentication tokens updated successfully.
+chpasswd: unrecognized option '-x'
+usage: serve [--api-key API_KEY] [--hf-token [HF_TOKEN]] [--password PASSWORD]
+--api-key API_KEY [API_KEY ...] --auth-token=AUTH_TOKEN
+api_key: Optional[str] = None
+def login(hf_token: typing.Union[str, None] = None, password: "str" = ""):
+api_key: list[str] = field(default_factory=list)
+api_key: str|None = None; api_key: SecretStr
+pub api_key: Option<String>,
+HF_TOKEN="${{HF_TOKEN}}"
+HF_TOKEN='${{HF_TOKEN}}'
+-e HF_TOKEN="$HF_TOKEN" --api-key "$1"
+HF_TOKEN="${{HF_TOKEN:-}}" HF_TOKEN=${{HF_TOKEN:?unset}}
+password: "{{{{ vault_password }}}}"
+token: null
+hf_token: "null"
+api_key='' password: ~
+max_token=abcdefgh1
+max_token=… max_token=auto
+eos_token='</s>'
+EOS_TOKEN='</s>'
+"eosToken": "</s>"
+next_token='abc123def456'
+think_start_token: <think1>
+tokens: 128
+TOKENS: 128 hf_tokens: 128
+ChatCompletionToken(token='understanding')
+token: internationalized
+first pass: layers
+PASS: test_7
+forward_pass: 12ms post_grad_custom_post_pass=x
+self._auth = None
 npm:left-pad@1.2.3
 """
 
@@ -279,6 +351,20 @@ npm:left-pad@1.2.3
 def test_what_only_looks_like_one_stays(row: str) -> None:
     assert redact(row) == row
     assert redact_words(row.split()) == tuple(row.split())
+
+
+LINES = """
+HF_TOKEN="$(cat /run/secrets/hf)"
+HF_TOKEN=${HF_TOKEN:?say it}
+token=args.hf_token, token=get_the_token()
+pass 1: done, pass: 12, pass=2/3, pass: ok, pass=12ms
+--db-pass DB_PASS, --auth-token=AUTH_TOKEN, [--api-key KEY]
+"""
+
+
+@pytest.mark.parametrize("row", _rows(LINES))
+def test_a_line_that_is_no_argv_stays(row: str) -> None:
+    assert redact(row) == row
 
 
 def test_the_tables_are_as_long_as_they_ought_to_be() -> None:
@@ -302,6 +388,12 @@ WORDS = [
     ("docker login -u x -p y", "docker login -u x -p ***"),
     ("sshpass -p y ssh n", "sshpass -p *** ssh n"),
     ("mkdir -p y", "mkdir -p y"),
+    ("podman login -u x -p y host", "podman login -u x -p *** host"),
+    ("curl -u me:y http://h", "curl -u me:*** http://h"),
+    ("mysql -uroot -py db", "mysql -uroot -p*** db"),
+    ("redis-cli -h h -a y ping", "redis-cli -h h -a *** ping"),
+    (f"wandb login --relogin {HEX}", "wandb login --relogin ***"),
+    ("npm config set //r/:_authToken y", "npm config set //r/:_authToken ***"),
     ("vllm serve --hf-token --port 1", "vllm serve --hf-token --port 1"),
     ("serve M --api-key None", "serve M --api-key None"),
 ]
@@ -376,7 +468,8 @@ def test_a_long_name_of_parts_ends_in_a_secret() -> None:
 
 @pytest.mark.parametrize(
     "name", ["TOKEN", "HF_TOKEN", "A_1_API_KEY", "api_key", "my_secret", "hf_token", "my_TOKEN", "HF-TOKEN",
-             "token", "apiKey", "X-Api-Key", "PGPASSWORD", "DB_PASS", "1_TOKEN", "clientSecret"],
+             "token", "apiKey", "X-Api-Key", "PGPASSWORD", "DB_PASS", "1_TOKEN", "clientSecret",
+             "db_pass", "pass", "_auth", "_authToken", "IMAGE_PULL_SECRET", "backend_token"],
 )  # fmt: skip
 def test_a_name_that_holds_a_secret(name: str) -> None:
     assert secret_name(name)
@@ -384,7 +477,8 @@ def test_a_name_that_holds_a_secret(name: str) -> None:
 
 @pytest.mark.parametrize(
     "name", ["TOKENS", "keys", "tokenizer", "max_tokens", "eos_token", "EOS_TOKEN", "PWD", "OLDPWD",
-             "HF_TOKEN_PATH", "secret_name", "passwordless", "node", "key"],
+             "HF_TOKEN_PATH", "secret_name", "passwordless", "node", "key", "eosToken", "pad-token",
+             "forward_pass", "auth", "basic_auth"],
 )  # fmt: skip
 def test_a_name_that_holds_none(name: str) -> None:
     assert not secret_name(name)

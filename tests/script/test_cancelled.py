@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import pty
 import signal
@@ -45,13 +46,13 @@ def cluster(sshd: openssh.OpenSshd, tmp_path: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def console(cluster: Path, command: str) -> Iterator[Console]:
+def console(cluster: Path, command: str, *options: str) -> Iterator[Console]:
     """`node exec` of a command under way on both nodes, each of which has written its number down.
 
     One is reached over SSH, the other is this machine.
     """
     shown, terminal = pty.openpty()
-    words = ("--config", str(cluster), "node", "exec", "--", "sh", "-c")
+    words = ("--config", str(cluster), *options, "node", "exec", "--", "sh", "-c")
     script = f"echo $$ >>{cluster.parent}/pids; {command}"
     with subprocess.Popen(
         ("setsid", "--ctty", sys.executable, "-m", "sparkconsole", *words, script),
@@ -107,6 +108,15 @@ def test_nothing_runs_on(cluster: Path, command: str, way: str) -> None:
         assert said.decode() == "· cancelled\n"
 
 
+@pytest.mark.parametrize("way", WAYS)
+def test_json_ends_with_how_it_stands(cluster: Path, way: str) -> None:
+    with console(cluster, COMMANDS["one that waits"], "--json") as under_way:
+        WAYS[way](under_way)
+        said, _ = under_way[0].communicate(timeout=30)
+    assert under_way[0].returncode == 130, said
+    assert json.loads(said.splitlines()[-1])["state"] == "cancelled"
+
+
 @pytest.mark.parametrize("second", [signal.SIGINT, signal.SIGHUP])
 def test_who_cannot_wait_hears_what_may_run_on(cluster: Path, second: signal.Signals) -> None:
     """A second signal cuts short what the first began: then the end is not seen."""
@@ -141,7 +151,7 @@ def test_what_ran_on_a_lost_node_is_named_too(cluster: Path) -> None:
 @pytest.mark.parametrize("way", ["Ctrl-C", "HUP"])
 def test_what_could_not_be_ended_is_named(cluster: Path, way: str) -> None:
     """The node is frozen: nothing is answered, and its command goes on once it thaws."""
-    with console(cluster, "exec sleep 777") as under_way:
+    with console(cluster, "exec sleep 777", "--json") as under_way:
         groups = [os.getpgid(pid) for pid in pids(cluster)]
         frozen = sessions(cluster)
         assert frozen
@@ -157,8 +167,11 @@ def test_what_could_not_be_ended_is_named(cluster: Path, way: str) -> None:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(group, signal.SIGKILL)
     assert under_way[0].returncode == 130, said
-    assert said.count(b"may still run") == 1, said
+    assert said.count(b"may still run: its end") == 1, said
     assert b"spark1 `sh -c 'echo" in said
+    last = json.loads(said.splitlines()[-1])
+    assert (last["state"], last["error"]["kind"]) == ("unknown", "Cancelled")
+    assert last["error"]["hint"].startswith("sparkconsole runs attach ")
     listed = subprocess.run(
         (sys.executable, "-m", "sparkconsole", "--config", str(cluster), "runs", "list"),
         capture_output=True, text=True, timeout=60, check=True,

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
+from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
+from sparkconsole.errors import Cancelled, SparkError, Stopped
+from sparkconsole.model.work.job import Run, RunState
 from sparkconsole.script.ending import SIGNALS, until_signalled
+from sparkconsole.script.report import Printer
+from tests.testbed.waiting import until
 
 AS_USUAL = (signal.SIG_DFL, signal.default_int_handler)
 
@@ -111,6 +119,53 @@ async def test_the_program_itself(number: signal.Signals) -> None:
     assert told.stdout is not None
     assert await told.stdout.readline(), "it is under way"
     told.send_signal(number)
-    _, said = await told.communicate()
+    shown, said = await told.communicate()
     assert told.returncode == 130
     assert "Traceback" not in said.decode()
+    assert json.loads(shown.splitlines()[-1])["state"] == "cancelled"
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+@pytest.mark.parametrize("as_script", [False, True])
+def test_json_ends_with_how_what_was_cancelled_stands(
+    number: signal.Signals, as_script: bool, tmp_path: Path
+) -> None:
+    """Also in a script, whose line wants JSON."""
+    config, begun = tmp_path / "cluster.toml", tmp_path / "begun"
+    config.write_text('[clusters.me]\nnodes = [{ name = "here", address = "127.0.0.1", local = true }]\n')
+    words = ["--json", "node", "exec", "--", "sh", "-c", f"touch {begun}; exec sleep 99"]
+    script = tmp_path / "exec.spark"
+    script.write_text(shlex.join(words))
+    given = ["--script", str(script)] if as_script else words
+    with subprocess.Popen(
+        (sys.executable, "-m", "sparkconsole", "--config", str(config), *given), stdout=subprocess.PIPE
+    ) as process:
+        until(lambda: begun.exists() or process.poll() is not None, "the command runs", 20)
+        process.send_signal(number)
+        shown, _ = process.communicate(timeout=30)
+    assert process.returncode == 130
+    last = json.loads(shown.splitlines()[-1])
+    assert (last["state"], last["error"]["kind"]) == ("cancelled", "Cancelled")
+
+
+@pytest.mark.parametrize("state", [RunState.CANCELLED, RunState.UNKNOWN, RunState.RUNNING])
+def test_what_runs_on_is_named_with_the_words_for_it(
+    state: RunState, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = Run(id="20260101-120000-serve-ab12", words=("serve",), started=datetime(2026, 1, 1, tzinfo=UTC))
+    Printer(as_json=True).cancelled(state, run)
+    said = json.loads(capsys.readouterr().out)
+    assert said["state"] == state.value
+    assert (run.id in said["error"]["hint"]) is state.open
+    assert ("go on" in said["error"]["cause"]) is (state is RunState.RUNNING)
+    assert ("may still run" in said["error"]["cause"]) is (state is RunState.UNKNOWN)
+
+
+@pytest.mark.parametrize("error", [Cancelled("the launch was cancelled"), Stopped("Serve M: stopped (stop)")])
+def test_an_error_that_is_an_end_says_so_too(error: SparkError, capsys: pytest.CaptureFixture[str]) -> None:
+    Printer(as_json=True).error(error)
+    Printer(as_json=True).error(SparkError("no"))
+    assert [json.loads(line).get("state") for line in capsys.readouterr().out.splitlines()] == [
+        "cancelled",
+        None,
+    ]

@@ -49,10 +49,12 @@ def test_a_script_may_come_from_standard_input() -> None:
     assert read_globals(["--yes", "--script", "-"])[0].script == "-"
 
 
-def test_set_wants_a_pair() -> None:
-    options, _ = read_globals(["--set", "A", "--script", "x"])
-    with pytest.raises(WrongUsage, match="KEY=VALUE"):
+@pytest.mark.parametrize("word", ["sesame", "BAD NAME=sesame", "=sesame"])
+def test_set_wants_a_pair_and_repeats_no_value(word: str) -> None:
+    options, _ = read_globals(["--set", word, "--script", "x"])
+    with pytest.raises(WrongUsage, match="KEY=VALUE") as caught:
         options.values()
+    assert "sesame" not in str(caught.value)
 
 
 @pytest.mark.parametrize("word", ["no", "false", "0", "never", "wrong", "Prune", "stop "])

@@ -171,10 +171,10 @@ async def test_where_there_is_nothing_to_filter_the_line_says_so_and_keeps_what_
         burst(pilot, "\n/LsDx")
         await soon(lambda: typed(pilot) == "LsDx", "the line has all of it")
         assert app_of(pilot).view.NAME == "node"
-        assert "there is no list to filter here" in screen_text(pilot)
+        await seen(pilot, lambda t: "there is no list to filter here" in t)
         burst(pilot, "\x1b\x1b/sp")
         await soon(lambda: typed(pilot) == "sp" and app_of(pilot).view.NAME == "cluster", "the list of nodes")
-        assert "there is no list" not in screen_text(pilot)
+        await seen(pilot, lambda t: "there is no list" not in t)
 
 
 async def test_a_line_typed_while_a_question_opens_goes_above_it_and_answers_nothing() -> None:

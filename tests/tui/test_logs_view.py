@@ -112,6 +112,13 @@ async def test_sources_and_nodes_are_chosen_by_keys() -> None:
         await soon(lambda: len(logs(pilot).log_view.ring) == 4, "the lines of one node")
 
 
+async def test_where_no_line_came_yet_none_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(f"{__name__}.LINES", ())
+    async with console() as pilot:
+        await pilot.press("2")
+        assert "no lines yet" in await seen(pilot, lambda t: "source ◂" in t)
+
+
 async def test_a_mark_stands_under_the_newest_line() -> None:
     async with console() as pilot:
         await opened(pilot)

@@ -6,21 +6,24 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from sparkconsole.clock import RealClock
 from sparkconsole.config.inventory import Inventory
-from sparkconsole.errors import Refused, SparkError, WrongUsage
+from sparkconsole.errors import Refused, SparkError, Unreachable, WrongUsage
 from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.fleet.journal import Journal
 from sparkconsole.model.cluster import Cluster, Node
 from sparkconsole.model.work.answer import Answer, Row
+from sparkconsole.model.work.news import News, Remark
 from sparkconsole.remote.local import LocalShell
-from sparkconsole.remote.shell import Shell
+from sparkconsole.remote.shell import Completed, Shell
 from sparkconsole.verbs.execute import execute
+from sparkconsole.verbs.grammar.record import report_unended
 from sparkconsole.verbs.grammar.session import Options, Session
 
 DOCKER = """\
@@ -118,6 +121,30 @@ async def test_letting_go_ends_the_command_in_the_container(session: Session, tm
             return
         await asyncio.sleep(0.02)
     pytest.fail("it still runs")
+
+
+async def test_what_a_lost_node_was_not_seen_to_end_is_named(session: Session) -> None:
+    """The node is lost in the moment in which it is asked to end it."""
+
+    class Lost(LocalShell):
+        async def run(self, argv: Sequence[str], **more: Any) -> Completed:
+            if "end" in argv:
+                raise Unreachable("the connection was lost")
+            return await super().run(argv, **more)
+
+    async def connect(node: Node) -> Shell:
+        return Lost(node.name)
+
+    async with Fleet(session.cluster, connect) as fleet:
+        session.fleet = fleet
+        rows = await execute(session, "sh", "-c", "echo began; exec sleep 9", interactive=False)
+        assert not isinstance(rows, Answer)
+        await anext(rows)
+        await rows.aclose()  # type: ignore[attr-defined]
+        said: list[News] = []
+        assert report_unended(session, said.append)
+    words = "`sh -c 'echo began; exec sleep 9'` may still run: its end was not seen"
+    assert said == [Remark(words, "spark1", "warning")]
 
 
 async def test_a_container_of_another_name_is_not_taken(session: Session) -> None:

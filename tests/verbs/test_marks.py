@@ -99,6 +99,57 @@ async def test_a_killed_stop_is_over_where_nothing_runs_any_more(pair: Operated)
     assert pair.session.journal.find(run.id).state is RunState.DONE
 
 
+async def test_stopping_a_killed_launch_of_which_nothing_stands_closes_it(pair: Operated) -> None:
+    run = await killed(pair, "launch")
+    answer = await pair.says(f"runs stop {run.id}")
+    assert answer.exit_code == 0
+    closed = f"nothing of it is on spark-01, spark-02: {run.id} is closed as cancelled"
+    assert lines(answer) == ["the console of `launch` ended before it did", closed]
+    assert pair.session.journal.find(run.id).state is RunState.CANCELLED
+    again = lines(await pair.says(f"runs stop {run.id}"))
+    assert again == [f"{run.id} had no job, and ended already: cancelled (130)"]
+
+
+async def test_stopping_a_killed_launch_that_stands_says_so(pair: Operated) -> None:
+    """Whole it is done, and `stop` takes it back; of half of it nobody can say that it is over."""
+    half, whole = await killed(pair, "launch"), await killed(pair, "launch")
+    await pair.says("launch")
+    assert lines(await pair.says(f"runs stop {whole.id}"))[-1] == (
+        f"all that it was for stands: {whole.id} is closed as done"
+    )
+    assert pair.session.journal.find(whole.id).state is RunState.DONE
+    pair.pretend.machines["spark-02"].remove(pair.session.cluster.container)
+    answer = await pair.says(f"runs stop {half.id}")
+    assert answer.exit_code == 1
+    assert "half-running" in "\n".join(lines(answer))
+    assert pair.session.journal.find(half.id).state is RunState.UNKNOWN
+
+
+async def test_stopping_looks_for_what_a_killed_command_left(
+    pair: Operated, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = ["77 sleep 99"]
+    monkeypatch.setitem(tools._SCRIPTS, "commands", lambda *_: (0, "\n".join(left), ""))
+    run = await killed(pair, "node exec -- sleep 99")
+    answer = await pair.says(f"runs stop {run.id}")
+    assert answer.exit_code == 5
+    kill = "spark-01: still runs: sleep 99 (to end it: sparkconsole node exec --node spark-01 -- kill 77)"
+    assert kill in lines(answer)
+    assert pair.session.journal.find(run.id).state is RunState.UNKNOWN
+    left.clear()
+    assert (await pair.says(f"runs stop {run.id}")).exit_code == 0
+    assert pair.session.journal.find(run.id).state is RunState.CANCELLED
+
+
+async def test_stopping_asks_every_node_before_it_says_that_nothing_is_left(pair: Operated) -> None:
+    run = await killed(pair, "node exec -- sleep 99")
+    pair.pretend.machines["spark-02"].faults["lost"] = 0.0
+    answer = await pair.answer_or_error(f"runs stop {run.id}")
+    assert answer.exit_code == 3
+    assert "spark-02" in "\n".join(lines(answer))
+    assert pair.session.journal.find(run.id).state is RunState.UNKNOWN
+
+
 async def test_a_read_only_session_looks_too_and_writes_nothing(
     pair: Operated, scripts: dict[str, list[str]]
 ) -> None:

@@ -18,17 +18,20 @@ from sparkconsole.errors import ChangedHostKey, Refused, SparkError, UnknownHost
 from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.fleet.journal import Journal
 from sparkconsole.model.cluster import Node
+from sparkconsole.model.finding import CONSOLE
 from sparkconsole.model.work.answer import Answer
 from sparkconsole.model.work.news import nobody
 from sparkconsole.model.work.tier import Tier
 from sparkconsole.remote.local import LocalShell
 from sparkconsole.remote.shell import Shell
 from sparkconsole.verbs import config
-from sparkconsole.verbs.grammar import registry
+from sparkconsole.verbs.grammar import node_words, registry
 from sparkconsole.verbs.grammar.dispatch import understand
 from sparkconsole.verbs.grammar.open_session import open_session
 from sparkconsole.verbs.grammar.registry import Request
 from sparkconsole.verbs.grammar.session import Options, PlannedAction, Session
+from sparkconsole.verbs.logs import logs
+from sparkconsole.verbs.logs.sources import KINDS
 from sparkconsole.verbs.node import inventory as node
 from sparkconsole.verbs.node import scan as node_scan
 from sparkconsole.verbs.node import trust as node_trust
@@ -166,6 +169,9 @@ async def test_a_name_that_somebody_else_took_meanwhile_is_refused(path: Path) -
         ("spark1", "x", None, "name 'spark1' already"),
         ("new", "192.0.2.2", None, "address '192.0.2.2' already"),
         ("a b", "x", None, "a name has letters"),
+        ("all", "x", None, "name 'all' is wrong: where a node may stand, all, serve"),
+        *((word, "x", None, "mean something else") for word in (*logs.WORDS, *KINDS)),
+        *((word, "x", None, "mean something else") for word in (node_words.ALL, node_trust.CONSOLE, CONSOLE)),
         ("new", "x", 70000, "port 70000 must be 65535 or less"),
         ("new", "", None, "must not be empty"),
     ],
@@ -400,6 +406,14 @@ async def test_a_scan_says_of_everybody_who_answers_what_it_is(path: Path) -> No
     assert answer.data["add"] == ["sparkconsole node add spark-7 127.0.0.9"]
     assert answer.data["scanned_from"] == "this machine"
     assert read(path) == TOML
+
+
+@pytest.mark.usefixtures("a_spark")
+async def test_a_scan_offers_no_name_that_cannot_be_added(path: Path, tmp_path: Path) -> None:
+    (tmp_path / "bin" / "hostname").write_text("#!/bin/sh\necho ray.lab\n")
+    async with greeting("127.0.0.9", b"SSH-2.0-OpenSSH_9.6\r\n") as port:
+        answer = await node_scan.scan(session_of(path), "127.0.0.9/32", ssh_port=port)
+    assert answer.data["add"] == ["sparkconsole node add 127.0.0.9 127.0.0.9"]
 
 
 async def test_machines_of_the_cluster_and_other_machines_are_not_offered(path: Path) -> None:

@@ -68,9 +68,12 @@ def job(node: str, kind: JobKind = JobKind.BUILD, *, container: str = "") -> Job
     return Job(id=f"{kind}-{node}", node=node, kind=kind, argv=("work",), container=container)
 
 
-def left_behind(session: Session, *jobs: Job, words: Sequence[str] = ("image", "build")) -> Run:
+def left_behind(
+    session: Session, *jobs: Job, words: Sequence[str] = ("image", "build"), nodes: Sequence[str] = ()
+) -> Run:
     """A run whose console is gone."""
-    run = session.journal.add_jobs(session.journal.begin(words, "lab", {}), jobs)
+    plan = {"steps": [{"node": node, "sentence": "write it"} for node in nodes]}
+    run = session.journal.add_jobs(session.journal.begin(words, "lab", plan), jobs)
     path = session.journal.folder / f"{run.id}.json"
     path.write_text(run.model_copy(update={"console": GONE}).model_dump_json())
     return session.journal.find(run.id)
@@ -222,11 +225,26 @@ async def test_what_cannot_be_attached_says_why(tmp_path: Path) -> None:
     assert isinstance(await runs.attach(session, ended.id), Answer)
     with pytest.raises(SparkError, match="what it left when its console ended is unknown"):
         await runs.attach(session, left_behind(session).id)
-    with pytest.raises(Refused, match="another console is following"):
+    with pytest.raises(Refused, match="this console is following"):
         await runs.attach(session, session.journal.begin(("launch",), "", {}).id)
     with pytest.raises(WrongUsage, match="which this cluster does not have") as caught:
         await runs.attach(session, left_behind(session, job("stranger")).id)
     assert "--cluster lab" in caught.value.hint
+
+
+async def test_stopping_what_has_no_job_says_what_it_is(tmp_path: Path) -> None:
+    session = session_with(tmp_path, Machine("spark1"))
+    ended = session.journal.end(session.journal.begin(("stop",), "", {}), RunState.DONE, 0)
+    answer = await runs.stop(session, ended.id)
+    assert isinstance(answer, Answer)
+    assert answer.parts == (f"{ended.id} had no job, and ended already: done",)
+    with pytest.raises(Refused, match="this console is following"):
+        await runs.stop(session, session.journal.begin(("launch",), "", {}).id)
+    run = left_behind(session, nodes=("console",))
+    plan = await action(await runs.stop(session, run.id))
+    assert plan.plan.tier is Tier.LOOK
+    assert "nothing of it is on any node" in str((await plan.execute(nobody)).parts)
+    assert session.journal.find(run.id).state is RunState.CANCELLED
 
 
 async def test_stopping_ends_what_runs_and_the_run(tmp_path: Path) -> None:

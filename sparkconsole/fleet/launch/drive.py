@@ -11,6 +11,7 @@ from sparkconsole.clock import cancelled, together
 from sparkconsole.errors import Cancelled, CommandFailed, SparkError, TimedOut, Unreachable, last_reason
 from sparkconsole.fleet.execute_plan import verify
 from sparkconsole.fleet.fleet import Fleet
+from sparkconsole.fleet.jobs import reconnected
 from sparkconsole.model.launch.spec import Backend
 from sparkconsole.model.launch.state import (
     CancelAsked,
@@ -37,6 +38,8 @@ from sparkconsole.remote.shell import Shell
 
 POLL_S = 1.0
 """How often containers and members are looked at while a launch is under way."""
+LINK_S = 60.0
+"""How long a launch waits for a link that broke."""
 _WATCHED = (NodeStage.STARTED, NodeStage.UP, NodeStage.JOINED)
 
 
@@ -70,6 +73,7 @@ class _Drive:
         self._events: asyncio.Queue[Event] = asyncio.Queue()
         self._tasks: set[asyncio.Task[None]] = set()
         self._shown: dict[str, NodeProgress] = {}
+        self._awaited: set[str] = set()
         self._timer: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
@@ -172,7 +176,8 @@ class _Drive:
     async def _watch(self) -> None:
         """Looks at what was started, again and again, until the launch is over or being taken back."""
         while self.state.phase in (LaunchPhase.STARTING, LaunchPhase.GATHERING):
-            watched = [s.node for s in self.state.board() if s.reach in _WATCHED]
+            looked_at = [s.node for s in self.state.board() if s.reach in _WATCHED]
+            watched = [node for node in looked_at if node not in self._awaited]
             await together(*(self._look(node) for node in watched))
             if self.state.spec.backend is Backend.RAY and self.state.seats[0].node in watched:
                 await self._probe_members()
@@ -185,11 +190,20 @@ class _Drive:
             died = None if seen.running else ContainerDied(node, await self._why_dead(shell))
             event: Event = died or ContainerSeen(node)
         except Unreachable as error:
-            event = NodeLost(node, Why(error.cause, error.hint))
+            self._awaited.add(node)
+            self._spawn(self._await(node, error.cause))
         except SparkError as error:
             self.report(Remark(f"could not be looked at: {error.cause}", node, "warning"))
-            return
-        self._events.put_nowait(event)
+        else:
+            self._events.put_nowait(event)
+
+    async def _await(self, node: str, cause: str) -> None:
+        """A link that broke is no node that is gone, and its container starts meanwhile."""
+        try:
+            await reconnected(self.fleet, node, cause, LINK_S)
+        except Unreachable as error:
+            self._events.put_nowait(NodeLost(node, Why(error.cause, error.hint)))
+        self._awaited.discard(node)
 
     async def _probe_members(self) -> None:
         from sparkconsole.remote.ray import members

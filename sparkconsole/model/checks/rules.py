@@ -13,6 +13,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from sparkconsole.model.cluster import Name
+
 _SIGNS = {"<": lt, "<=": le, ">": gt, ">=": ge, "==": eq, "!=": ne}
 _BOUND = re.compile(r"(<=|>=|==|!=|<|>)\s*(\S+)")
 
@@ -50,7 +52,7 @@ class When(_Strict):
     cuda: Condition | None = None
     kernel_log: str | None = None
     """Words that the kernel said since it booted."""
-    nodes: int | None = Field(default=None, ge=1)
+    nodes: int | None = Field(default=None, ge=1, strict=True)
     """At least so many nodes."""
 
     @model_validator(mode="after")
@@ -66,7 +68,7 @@ _SUBJECTS = tuple(name for name in When.model_fields if name not in ("kernel_log
 class Rule(_Strict):
     """One known-bad combination."""
 
-    id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
+    id: Name
     when: When
     severity: Literal["warn", "fail", "off"] = "warn"
     """`off`: a shipped rule of that id says nothing."""

@@ -84,13 +84,12 @@ def key_values(words: Iterable[str]) -> tuple[tuple[str, str], ...]:
     for word in words:
         key, sign, value = word.partition("=")
         if not sign or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", key):
-            cause = f"{word!r} is not KEY=VALUE"
-            raise WrongUsage(cause, hint="for example --build-arg BASE_IMAGE=my-base:1")
+            hint = "KEY has letters, digits and _: --build-arg BASE_IMAGE=my-base:1"
+            raise WrongUsage("a build argument is not KEY=VALUE", hint=hint)  # it may hold a secret
         if redact(word) != word:
             cause = f"the value of {key} looks like a secret, and build arguments stay in the image's history"
-            raise WrongUsage(
-                cause, hint="use an index that the node reaches without a login, or another base"
-            )
+            hint = "use an index that the node reaches without a login, or another base"
+            raise WrongUsage(cause, hint=hint)
         pairs.append((key, value))
     return tuple(pairs)
 

@@ -9,13 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sparkconsole.errors import last_reason
-from sparkconsole.model.docker import (
-    CacheRecord,
-    Container,
-    DiskUsage,
-    ImageIdentity,
-    settings,
-)
+from sparkconsole.model.docker import CacheRecord, Container, DiskUsage, ImageIdentity, settings
 from sparkconsole.model.docker_host import DockerHost, found_at
 from sparkconsole.model.launch.state import Why
 from sparkconsole.parse.diagnose.explain import cause_of

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from sparkconsole.errors import Refused, TimedOut, Unreachable
 from sparkconsole.remote.shell import Shell
 
@@ -29,9 +31,7 @@ async def may_reboot(shell: Shell) -> None:
 
 async def reboot(shell: Shell) -> None:
     """Asks for it; the connection may go before the command's end is seen."""
-    try:
+    with suppress(Unreachable, TimedOut):
         done = await shell.run(REBOOT, timeout=20)
-    except (Unreachable, TimedOut):
-        return
-    if done.status is not None:
-        done.checked()
+        if done.status is not None:
+            done.checked()

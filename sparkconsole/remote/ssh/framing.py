@@ -31,10 +31,7 @@ def new_mark() -> str:
 
 
 def framed_line(
-    argv: Sequence[str],
-    mark: str,
-    secrets: Sequence[str] = (),
-    environment: Mapping[str, str] | None = None,
+    argv: Sequence[str], mark: str, secrets: Sequence[str] = (), environment: Mapping[str, str] | None = None
 ) -> str:
     """The one string that a login shell is given: the mark and the process number on both outputs, then argv.
 

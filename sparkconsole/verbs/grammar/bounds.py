@@ -50,35 +50,24 @@ def _number(value: float) -> str:
 MOST_GIB = 1024
 """No machine here has more memory."""
 COUNT, PORT, WAIT, ANY = Bound(1), Bound(1, 65535), Bound(0, above=True), Bound(0)
-BOUNDS: Mapping[str, Bound] = MappingProxyType(
-    {
-        **dict.fromkeys(("port", "ssh_port", "ray_port", "dashboard_port", "master_port"), PORT),
-        **dict.fromkeys(("tp", "pp", "dp", "max_model_len", "max_num_seqs", "concurrency"), COUNT),
-        **dict.fromkeys(("max_num_batched_tokens", "build_jobs", "misses", "count", "last"), COUNT),
-        **dict.fromkeys(("num_prompts", "max_concurrency", "input_len", "output_len"), COUNT),
-        **dict.fromkeys(("tail", "limit", "keep", "restarts", "speculative_tokens", "least_free"), ANY),
-        **dict.fromkeys(("ray_num_cpus", "ray_num_gpus"), ANY),
-        **dict.fromkeys(("timeout", "every", "within", "grace", "request_rate"), WAIT),
-        "gpu_memory_utilization": Bound(0, 1, above=True),
-        "guard_at": Bound(0, MOST_GIB, above=True),
-        "seed": Bound(0, 2**32 - 1),
-        "streams": Bound(1, 16),
-    }
-)
+BOUNDS: Mapping[str, Bound] = MappingProxyType({
+    **dict.fromkeys(("port", "ssh_port", "ray_port", "dashboard_port", "master_port"), PORT),
+    **dict.fromkeys(("tp", "pp", "dp", "max_model_len", "max_num_seqs", "concurrency"), COUNT),
+    **dict.fromkeys(("max_num_batched_tokens", "build_jobs", "misses", "count", "last"), COUNT),
+    **dict.fromkeys(("num_prompts", "max_concurrency", "input_len", "output_len"), COUNT),
+    **dict.fromkeys(("tail", "limit", "keep", "restarts", "speculative_tokens", "least_free"), ANY),
+    **dict.fromkeys(("ray_num_cpus", "ray_num_gpus"), ANY),
+    **dict.fromkeys(("timeout", "every", "within", "grace", "request_rate"), WAIT),
+    "gpu_memory_utilization": Bound(0, 1, above=True), "guard_at": Bound(0, MOST_GIB, above=True),
+    "seed": Bound(0, 2**32 - 1), "streams": Bound(1, 16),
+})  # fmt: skip
 """By parameter, whatever the verb: one word means one thing."""
 ELSEWHERE: Mapping[tuple[tuple[str, ...], str], Bound] = MappingProxyType({(("wait-for",), "timeout"): ANY})
 """By verb and parameter: to wait no time at all is to look once."""
-_FLAG_OF = MappingProxyType(
-    {
-        "image": "--tag",
-        "container": "--name",
-        "volumes": "--volume",
-        "build_args": "--build-arg",
-        "tensor_parallel": "--tp",
-        "pipeline_parallel": "--pp",
-        "data_parallel": "--dp",
-    }
-)
+_FLAG_OF = MappingProxyType({
+    "image": "--tag", "container": "--name", "volumes": "--volume", "build_args": "--build-arg",
+    "tensor_parallel": "--tp", "pipeline_parallel": "--pp", "data_parallel": "--dp",
+})  # fmt: skip
 """What fields of a spec are called where they are said, if not by their own name."""
 
 

@@ -18,18 +18,11 @@ if TYPE_CHECKING:
 
 ALL = "all"
 MEMBERS: dict[tuple[str, ...], str] = {
-    ("node", "restart"): "names",
+    **dict.fromkeys((("node", "restart"), ("node", "drop-caches")), "names"),
+    **dict.fromkeys((("node", "exec"), ("demo", "fault"), ("demo", "clear"), ("exec",), ("logs",)), "node"),
+    **dict.fromkeys((("image", "build"), ("model", "download")), "on"),
+    **dict.fromkeys((("image", "copy"), ("model", "copy")), "from_"),
     ("node", "reboot"): "name",
-    ("node", "drop-caches"): "names",
-    ("node", "exec"): "node",
-    ("demo", "fault"): "node",
-    ("demo", "clear"): "node",
-    ("image", "build"): "on",
-    ("image", "copy"): "from_",
-    ("model", "copy"): "from_",
-    ("model", "download"): "on",
-    ("exec",): "node",
-    ("logs",): "node",
 }
 """By verb, the parameter that takes nodes of the cluster and nothing else."""
 ANYWHERE: dict[tuple[str, ...], str] = {

@@ -40,17 +40,15 @@ async def execute_action(
     touches = touched(action.effects, *((seen.empty, seen.serving) if seen else ()))
     nodes = list(nodes_changed(action.plan, action.effects))
     kept_plan = {**action.plan.as_data(), "touches": [list(each) for each in touches], "marked": nodes}
-    session.run = session.journal.begin(action.words or words, session.cluster.name, kept_plan)
+    session.run = run = session.journal.begin(action.words or words, session.cluster.name, kept_plan)
     _report_fault(session, report)
-    _mark(session, session.run, touches)
+    _mark(session, run, touches)
     steps: dict[str, str] = {}
     begun: set[tuple[str, str]] = set()
     try:
         keeping = _keeping(session, report, steps, begun)
         with waits_reported_to(lambda node, text: keeping(Remark(text, node, "warning"))):
-            await leave_marks(
-                session.fleet, session.journal, session.run, action.plan, action.effects, report
-            )
+            await leave_marks(session.fleet, session.journal, run, action.plan, action.effects, report)
             answer = await action.execute(keeping)
     except asyncio.CancelledError:
         # The person let go: detached jobs go on and are named, anything else is over.
@@ -58,7 +56,7 @@ async def execute_action(
             attach = session.own_run().id
             report(Remark(f"left running: sparkconsole runs attach {attach}, or runs stop {attach}"))
         else:
-            state = RunState.UNKNOWN if _report_unended(session, report) else RunState.CANCELLED
+            state = RunState.UNKNOWN if report_unended(session, report) else RunState.CANCELLED
             report(Remark("cancelled"))
             await _end(session, report, state, Cancelled.exit_code)
         raise
@@ -69,7 +67,8 @@ async def execute_action(
         if isinstance(error, Unreachable) and _may_run(action.plan, session.own_run(), begun):
             report(Remark(f"its jobs may still be running: sparkconsole runs attach {session.own_run().id}"))
         else:
-            await _end(session, report, RunState.FAILED, error.exit_code, error=dict(error.as_data()))
+            code = error.exit_code
+            await _end(session, report, ended_as(code), code, error=dict(error.as_data()))
         raise
     if answer.exit_code and (stopped := await _stopped(session, action, report, answer)):
         raise stopped
@@ -140,11 +139,11 @@ async def _stopped(
 
 
 async def _end(session: Session, report: Report, state: RunState, code: int, **kept: dict[str, Any]) -> None:
-    session.journal.end(session.own_run(), state, code, **kept)
+    run = session.own_run()
+    session.run = session.journal.end(run, state, code, **kept)
     # What nobody saw the end of is at work only where it left a job.
-    at_work = state is RunState.UNKNOWN and session.own_run().jobs
-    if not at_work and not session.options.read_only:
-        await remove_marks(session.fleet, session.own_run())
+    if not (state is RunState.UNKNOWN and run.jobs) and not session.options.read_only:
+        await remove_marks(session.fleet, run)
     _report_fault(session, report)
 
 
@@ -154,13 +153,13 @@ def _report_fault(session: Session, report: Report) -> None:
         report(Remark(f"{why}; continuing without a record", level="warning"))
 
 
-def _report_unended(session: Session, report: Report) -> bool:
+def report_unended(session: Session, report: Report) -> bool:
     """Names what nobody saw end, if anything."""
     unended = session.fleet.take_unended()
     for node, argv, most_s in unended:
         words = in_short(redact_words(argv))
-        why = f"its end was not seen; the node gives it {minutes_or_seconds(most_s)} in all"
-        report(Remark(f"{words} may still run: {why}", node, "warning"))
+        most = f"; the node gives it {minutes_or_seconds(most_s)} in all" if most_s else ""
+        report(Remark(f"{words} may still run: its end was not seen{most}", node, "warning"))
     return bool(unended)
 
 

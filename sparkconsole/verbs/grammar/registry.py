@@ -141,11 +141,7 @@ class Request:
     """The global options among the words, by field of Options: they hold for this line only."""
 
 
-_OPTIONS: dict[str, Any] = {
-    "version_flags": (),
-    "help_format": "plaintext",
-    "result_action": "return_value",
-}
+_OPTIONS: dict[str, Any] = {"version_flags": (), "help_format": "plaintext", "result_action": "return_value"}
 VERBS: dict[tuple[str, ...], Verb] = {}
 Follower: TypeAlias = "Callable[[Session, Run, Job, Report], Awaitable[Answer]]"
 FOLLOWERS: dict[JobKind, Follower] = {}

@@ -278,10 +278,9 @@ _NAMES: dict[tuple[str, str], Callable[[Names], Iterable[str]]] = {
     ("logs", "sources"): lambda known: (*_SOURCES, *known.nodes),
     ("node", "name"): lambda known: known.nodes,
     ("demo", "kind"): _faults,
-    ("runs", "run_id"): lambda known: known.runs,
-    ("runs", "run_ids"): lambda known: known.runs,
-    ("runs", "first"): lambda known: known.runs,
-    ("runs", "second"): lambda known: known.runs,
+    **dict.fromkeys(
+        (("runs", n) for n in ("run_id", "run_ids", "first", "second")), lambda known: known.runs
+    ),
     ("wait-for", "condition"): lambda _: _CONDITIONS,
     ("help", "word"): lambda _: registry.MODULES,
 }

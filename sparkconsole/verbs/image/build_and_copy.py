@@ -175,12 +175,7 @@ async def _build_action(
 
 
 async def _copy_built(
-    session: Session,
-    built: Answer,
-    ways: Sequence[copying.ImageTask],
-    report: Report,
-    *,
-    parallel: bool,
+    session: Session, built: Answer, ways: Sequence[copying.ImageTask], report: Report, *, parallel: bool
 ) -> Answer:
     """Looks at the receivers again, now that the image is known, and copies to those that lack it."""
     fleet, began = session.fleet, session.fleet.clock.monotonic()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shlex
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Annotated, Any
 
@@ -258,13 +259,7 @@ def _as_started(survey: LaunchSurvey) -> LaunchSurvey:
 
 
 def _start_action(
-    session: Session,
-    survey: LaunchSurvey,
-    nodes: tuple[str, ...],
-    what: str,
-    *,
-    timeout_s: float,
-    follow: bool,
+    session: Session, survey: LaunchSurvey, nodes: Sequence[str], what: str, *, timeout_s: float, follow: bool
 ) -> PlannedAction:
     spec = survey.spec
     title = f"{what} {spec.container} ({spec.backend}) on {', '.join(nodes)}"
@@ -310,7 +305,7 @@ def unset_secrets(spec: LaunchSpec) -> tuple[str, ...]:
     )
 
 
-def _started(survey: LaunchSurvey, nodes: tuple[str, ...]) -> Answer:
+def _started(survey: LaunchSurvey, nodes: Sequence[str]) -> Answer:
     seats = [s for s in survey.seats if s.node in nodes]
     sheet = Sheet.of(("node", "role", "address"), [(s.node, s.role, s.address) for s in seats])
     data = {

@@ -132,10 +132,7 @@ def _refuse_no_command(*command: str, **_: object) -> None:
 
 @verb("node exec", tier=Tier.RECOVERABLE, refuses=_refuse_no_command)
 async def exec_(
-    session: Here,
-    *command: str,
-    node: Annotated[tuple[str, ...], FLAG] = (),
-    timeout: float = 3600.0,
+    session: Here, *command: str, node: Annotated[tuple[str, ...], FLAG] = (), timeout: float = 3600.0
 ) -> PlannedAction:
     """Runs a command on the machines themselves, side by side; equal outputs are shown once.
 

@@ -7,15 +7,12 @@ import ipaddress
 import re
 import shlex
 from collections.abc import Sequence
-from typing import Annotated
-
-from cyclopts import Parameter
 
 from sparkconsole.clock import together
 from sparkconsole.config.inventory import ad_hoc_node
 from sparkconsole.errors import Refused, SparkError, UnknownHostKey, Unreachable, WrongUsage
 from sparkconsole.fleet.fleet import answered, failed
-from sparkconsole.model.cluster import Node
+from sparkconsole.model.cluster import TAKEN, Node
 from sparkconsole.model.scan import Answering, Candidate
 from sparkconsole.model.work.answer import Answer, Sheet
 from sparkconsole.parse.machine.scan import parse_answering, parse_identity, parse_interfaces
@@ -68,13 +65,7 @@ true
 
 
 @verb("node scan")
-async def scan(
-    session: Here,
-    subnet: str | None = None,
-    /,
-    *,
-    ssh_port: Annotated[int, Parameter(name="--ssh-port")] = 22,
-) -> Answer:
+async def scan(session: Here, subnet: str | None = None, /, *, ssh_port: int = 22) -> Answer:
     """Looks for DGX Spark machines on the fast link; adds nothing, says how to.
 
     Parameters
@@ -130,7 +121,7 @@ async def _fabric_of(shell: Shell) -> tuple[Subnet, ...]:
 
 
 def _this_machine(session: Session) -> str:
-    session.fleet.include(Node(name=_THIS, address="127.0.0.1"))
+    session.fleet.include(Node.model_construct(name=_THIS, address="127.0.0.1"))  # no name that one may give
     return _THIS
 
 
@@ -192,7 +183,8 @@ async def _looked_at(session: Session, address: str, port: int) -> Candidate:
         return Candidate(address, reason, name=twin.name)
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", identity.hostname.split(".")[0]).strip("-._")
     if identity.is_spark:
-        return Candidate(address, "DGX Spark (GB10)", accepted=True, name=name or node.name)
+        name = node.name if name in ("", *TAKEN) else name
+        return Candidate(address, "DGX Spark (GB10)", accepted=True, name=name)
     what = ", ".join(identity.gpus) or identity.product or "no NVIDIA GPU seen"
     return Candidate(address, f"no DGX Spark: {what}", name=name)
 

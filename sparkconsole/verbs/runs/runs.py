@@ -5,32 +5,31 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 from typing import Annotated, Any
 
 from sparkconsole.clock import together
-from sparkconsole.errors import Refused, SparkError, Unreachable, WrongUsage
+from sparkconsole.errors import SparkError, Unreachable, WrongUsage
 from sparkconsole.fleet import jobs
-from sparkconsole.fleet.fleet import answered, failed
 from sparkconsole.fleet.watch.own_actions import ended_by
-from sparkconsole.model.foresight.effect import Anything, Effect, JobEnded, ServerGone
+from sparkconsole.model.foresight.effect import Anything, JobEnded, ServerGone
 from sparkconsole.model.logs.diagnosis import paragraphs
 from sparkconsole.model.text.units import hms
 from sparkconsole.model.work.answer import Answer, Sheet
-from sparkconsole.model.work.export import export_script, secrets_of, verb_line
-from sparkconsole.model.work.job import ConsoleProcess, Job, JobKind, JobState, Run, RunState
+from sparkconsole.model.work.export import export_script, verb_line
+from sparkconsole.model.work.job import Job, JobKind, JobState, Run, RunState
 from sparkconsole.model.work.news import Report, StepBegan, StepEnded
 from sparkconsole.model.work.plan import Plan, Step, StepOutcome
 from sparkconsole.model.work.run_difference import differences
 from sparkconsole.model.work.tier import Tier
 from sparkconsole.parse.diagnose.explain import explain
-from sparkconsole.remote.node.marks import commands_of
 from sparkconsole.verbs.grammar import registry
 from sparkconsole.verbs.grammar.dispatch import understand
 from sparkconsole.verbs.grammar.execute import begin
-from sparkconsole.verbs.grammar.record import UNSEEN
 from sparkconsole.verbs.grammar.registry import FLAG, Result, verb
 from sparkconsole.verbs.grammar.session import Here, PlannedAction, Session
+from sparkconsole.verbs.runs import jobless
 
 
 @verb("runs list")
@@ -114,17 +113,14 @@ async def attach(session: Here, run_id: str, /) -> Answer | PlannedAction:
     run = session.journal.find(run_id)
     if not run.state.open:
         return Answer(_summary(run), (f"{run.id} ended already: {_state(run)}",))
-    if run.state is RunState.RUNNING:
-        hint = f"look at it: sparkconsole runs show {run.id} --output"
-        raise Refused(f"another console is following {run.id} (process {run.console.pid})", hint=hint)
+    jobless.require_left(session, run)
     if not run.nodes:
         cause = f"{run.id} has no job to follow: what it left when its console ended is unknown"
         raise SparkError(cause, hint="sparkconsole status looks at what is there now")
-    _must_know_nodes(session, run)
     notes = tuple(f"{job.node}: {job.kind} {job.id}" for job in run.jobs)
     plan = Plan(f"Attach to {run.id}", tier=Tier.LOOK, notes=notes)
     unknown = Anything(f"how {run.id} ends is not known before")
-    follow = _attached if run.jobs else _what_stands
+    follow = _attached if run.jobs else jobless.what_stands
     return PlannedAction(plan, lambda report: follow(session, run, report), (unknown,))
 
 
@@ -132,15 +128,22 @@ async def attach(session: Here, run_id: str, /) -> Answer | PlannedAction:
 async def stop(session: Here, run_id: str, /) -> Answer | PlannedAction:
     """Ends what a run left running, all of its processes, and reads back that they are gone.
 
+    A run without jobs is closed where nothing of it is on its nodes; elsewhere it says what is.
+
     Parameters
     ----------
     run_id:
         The run's id, its beginning, or its last four letters.
     """
     run = session.journal.find(run_id)
+    if not run.jobs and not run.state.open:
+        return Answer(_summary(run), (f"{run.id} had no job, and ended already: {_state(run)}",))
     if not run.jobs:
-        raise SparkError(f"{run.id} has no job that could be stopped", hint="sparkconsole runs list")
-    _must_know_nodes(session, run)
+        jobless.require_left(session, run)
+        note = f"`{run.verb}` has no job; looked at is what stands on {', '.join(run.nodes) or 'no node'}"
+        plan = Plan(f"Close {run.id}", tier=Tier.LOOK, notes=(note,))
+        return PlannedAction(plan, partial(jobless.closed, session, run), ())
+    jobless.require_known_nodes(session, run)
     seen = await _states(session, run.jobs)
     lost = {i: s for i, s in seen.items() if isinstance(s, SparkError)}
     running = [job for job in run.jobs if isinstance(s := seen[job.id], JobState) and s.running]
@@ -149,20 +152,18 @@ async def stop(session: Here, run_id: str, /) -> Answer | PlannedAction:
     if not running:
         hint = f"; how it ended: runs attach {run.id}" if run.state is RunState.UNKNOWN else ""
         return Answer({"run": run.id, "stopped": []}, (f"no job of {run.id} is running any more{hint}",))
-    serving = any(job.kind is JobKind.SERVE for job in running)
+    served = [job for job in running if job.kind is JobKind.SERVE]
     notes = tuple(f"cannot be asked, and may still be running: {error}" for error in lost.values())
-    tier, word = (Tier.COSTLY, "stop") if serving else (Tier.RECOVERABLE, "")
+    tier, word = (Tier.COSTLY, "stop") if served else (Tier.RECOVERABLE, "")
     plan = Plan(f"Stop {run.id}", tuple(s for job in running for s in _cancelling(job)), tier, word, notes)
-    effects: list[Effect] = []
-    for job in running:
-        effects.append(JobEnded(job.node, job.id))
-        if job.kind is JobKind.SERVE:  # its port is free again, too
-            effects.append(ServerGone((job.node,), job.container, job.port or 0))
+    ended = (JobEnded(job.node, job.id) for job in running)
+    # A server's port is free again, too.
+    gone = (ServerGone((job.node,), job.container, job.port or 0) for job in served)
 
     async def execute(report: Report) -> Answer:
         return await _stopped(session, run, running, list(lost.values()), report)
 
-    return PlannedAction(plan, execute, tuple(effects))
+    return PlannedAction(plan, execute, (*ended, *gone))
 
 
 @verb("runs again", tier=Tier.RECOVERABLE)
@@ -175,23 +176,9 @@ async def again(session: Here, run_id: str, /) -> Result:
         The run's id, its beginning, or its last four letters.
     """
     run = session.journal.find(run_id)
-    require_repeatable(session, run)
+    jobless.require_repeatable(session, run)
     result = await begin(session, understand(run.words))
     return replace(result, words=run.words) if isinstance(result, PlannedAction) else result
-
-
-def require_repeatable(session: Session, run: Run) -> None:
-    """Refuses what cannot be done again as it was."""
-    if not run.words or run.words[0] == "runs":
-        raise WrongUsage(f"{run.id} was about another run", hint="do that one again")
-    if names := secrets_of(run.words):
-        hint = f"as a script it can: runs export {run.id}, then --script FILE --set {names[0]}=…"
-        raise Refused(f"{run.id} was given {', '.join(names)}, and secrets are not kept", hint=hint)
-    if run.cluster and session.cluster.name and run.cluster != session.cluster.name:
-        hint = f"sparkconsole --cluster {run.cluster} runs again {run.id}"
-        raise WrongUsage(
-            f"{run.id} was done on the cluster {run.cluster}, and this is {session.cluster.name}", hint=hint
-        )
 
 
 @verb("runs compare")
@@ -224,50 +211,13 @@ async def _attached(session: Session, run: Run, report: Report) -> Answer:
     minded = [job for job in run.jobs if job.kind is not JobKind.GUARD]
     ends = await asyncio.gather(*(_ended(session, run, j, report) for j in minded), return_exceptions=True)
     answers = [end for end in ends if isinstance(end, Answer)]
-    errors = sorted(
-        (e for e in ends if isinstance(e, BaseException)), key=lambda e: not isinstance(e, Unreachable)
-    )
-    if errors:
-        raise errors[0]
+    if errors := [end for end in ends if isinstance(end, BaseException)]:
+        raise min(errors, key=lambda e: not isinstance(e, Unreachable))
     if len(answers) == 1:
         return answers[0]
     data = {job.id: dict(answer.data) for job, answer in zip(minded, answers, strict=True)}
     parts = tuple(part for answer in answers for part in answer.parts)
     return Answer({"run": run.id, "jobs": data}, parts, max(answer.exit_code for answer in answers))
-
-
-async def _what_stands(session: Session, run: Run, _: Report) -> Answer:
-    """Ends a run without jobs by what its nodes show now; exit code 3 where one of them cannot be asked.
-
-    Its words are planned again: an answer means that nothing is left to be done.
-    """
-    if session.run is not None:
-        session.journal.discard(session.run)
-    session.run = run
-    console = ConsoleProcess.model_validate(run.plan.get("console", run.console))
-    seen = await session.fleet.ask(lambda shell: commands_of(shell, console), run.nodes)
-    running = any(answered(seen).values())
-    errors, lines = list(failed(seen).values()), [f"the console of `{run.verb}` ended before it did"]
-    try:
-        require_repeatable(session, run)
-        planning = replace(session, options=replace(session.options, read_only=False))  # it only plans
-        left = await begin(planning, understand(run.words))
-    except SparkError as error:
-        left = None
-        errors.append(error)
-    lines += map(str, errors)
-    for node, commands in answered(seen).items():
-        end = f"to end it: sparkconsole node exec --node {node} -- kill"
-        lines += [f"{node}: still runs: {words} ({end} {pid})" for pid, words in commands]
-    if isinstance(left, PlannedAction):
-        lines += [f"{step.node}: not done: {step.sentence}" for step in left.plan.steps if not step.reads]
-        lines.append(f"to do it again: sparkconsole runs again {run.id}")
-    if done := isinstance(left, Answer) and not errors and not running:
-        lines.append("all that it was for stands")
-    lost = (e.exit_code for e in errors if isinstance(e, Unreachable))
-    code = next(lost, UNSEEN if running else int(not done))
-    why = {} if done else {"error": "; ".join(lines)}
-    return Answer({"run": run.id, "stands": lines, **why}, tuple(lines), code)
 
 
 async def _ended(session: Session, run: Run, job: Job, report: Report) -> Answer:
@@ -319,14 +269,6 @@ def _cancelling(job: Job) -> tuple[Step, ...]:
         return (outer,)
     name = f"{job.id}-inside"
     return (Step(name, job.node, f"end {job.kind} job {job.id} in {job.container}", inside), outer)
-
-
-def _must_know_nodes(session: Session, run: Run) -> None:
-    strangers = sorted(({job.node for job in run.jobs} or {*run.nodes}) - {*session.fleet.names})
-    if strangers:
-        where = f"--cluster {run.cluster}" if run.cluster in session.inventory.clusters else "--nodes …"
-        cause = f"{run.id} was on {', '.join(strangers)}, which this cluster does not have"
-        raise WrongUsage(cause, hint=f"say {where}, as that run was given")
 
 
 def _repeatable(run: Run) -> bool:

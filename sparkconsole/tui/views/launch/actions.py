@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -85,10 +86,7 @@ def written(text: str) -> Path:
     """A new file in the folder where the console was started; what is there is left alone."""
     for number in range(1, 100):
         path = Path.cwd() / ("launch.spark" if number == 1 else f"launch-{number}.spark")
-        try:
-            with path.open("x", encoding="utf-8") as file:
-                file.write(text)
-        except FileExistsError:
-            continue
-        return path
+        with suppress(FileExistsError), path.open("x", encoding="utf-8") as file:
+            file.write(text)
+            return path
     raise OSError("there are 99 scripts of that name already")

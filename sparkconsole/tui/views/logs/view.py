@@ -160,7 +160,7 @@ class LogsView(View):
             return f"{what}   nothing to read: no such log here"
         per_s = (counted[-1] - counted[0]) / max(len(counted) - 1, 1) * 10 if counted else 0.0
         lines = f"{len(view.ring):,}/{view.ring.capacity:,}".replace(",", " ")
-        return f"{what}   lines {lines}   {per_s:.0f}/s"
+        return f"{what}   " + (f"lines {lines}   {per_s:.0f}/s" if len(view.ring) else "no lines yet")
 
     def _tail(self) -> str:
         """`▼ following   wrap off   time on   filter: none   matches –`."""

@@ -6,7 +6,6 @@ import asyncio
 from datetime import datetime
 from typing import Any
 
-from rich.text import Text
 from textual import work
 from textual.app import ComposeResult
 from textual.widgets import Static
@@ -15,7 +14,6 @@ from sparkconsole.fleet.journal_list import RunList
 from sparkconsole.model.work.job import RunState
 from sparkconsole.model.work.run_line import RunLine
 from sparkconsole.tui.draw.columns import TableRow
-from sparkconsole.tui.draw.frame import folded
 from sparkconsole.tui.keyboard.keys import Key
 from sparkconsole.tui.views.runs import show
 from sparkconsole.tui.views.runs.run_page import RUN_KEYS, RunActions, RunView
@@ -28,7 +26,6 @@ FIRST, MORE = 300, 2000
 """Runs that are read at first, and more at a time when they are asked for."""
 AGAIN_S = 5.0
 """Other consoles write to the journal too."""
-EMPTY = "no runs yet: what changes the cluster is written down here"
 
 
 class RunsView(RunActions):
@@ -122,7 +119,8 @@ class RunsView(RunActions):
         now = self.console.local_time()
         lines = show.merged(self._kept, self.tasks, now)
         self._lines = {line.id: line for line in lines}
-        self.table.empty = EMPTY if self._known else "reading the journal …"
+        empty = "no runs yet: what changes the cluster is written down here"
+        self.table.empty = empty if self._known else "reading the journal …"
         self.table.show([self._row(line, now) for line in lines])
         torn = self._list.unreadable if self._list else ()
         note = self.query_one("#unreadable", Static)
@@ -144,13 +142,9 @@ class RunsView(RunActions):
 
     def _draw_run(self) -> None:
         panel = self.query_one("#run", Panel)
-        pane, line, width = panel.query_one(StyledText), self.line, max(20, panel.size.width)
-        if line is None:
-            panel.head("runs")
-            pane.show([Text(x, "$muted") for x in folded(EMPTY if self._known else "", width)])
-            return
-        panel.head(*show.heading(line, self.console.local_time()))
-        pane.show(show.brief(line, width))
+        line = self.line  # the list says where there is none
+        panel.head(*(show.heading(line, self.console.local_time()) if line else ("runs",)))
+        panel.query_one(StyledText).show(show.brief(line, max(20, panel.size.width)) if line else ())
 
     def on_resize(self) -> None:
         """Other folds."""

@@ -1,0 +1,112 @@
+"""A run without jobs whose console is gone: its nodes are looked at, and its words are planned again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from sparkconsole.errors import Cancelled, Refused, SparkError, Unreachable, WrongUsage
+from sparkconsole.fleet.fleet import answered, failed
+from sparkconsole.fleet.journal import this_console
+from sparkconsole.fleet.marks import remove_marks
+from sparkconsole.model.work.answer import Answer
+from sparkconsole.model.work.export import secrets_of
+from sparkconsole.model.work.job import ConsoleProcess, Run, RunState
+from sparkconsole.model.work.news import Report
+from sparkconsole.remote.node.marks import commands_of
+from sparkconsole.verbs.grammar.dispatch import understand
+from sparkconsole.verbs.grammar.execute import begin
+from sparkconsole.verbs.grammar.record import UNSEEN
+from sparkconsole.verbs.grammar.registry import Result
+from sparkconsole.verbs.grammar.session import PlannedAction, Session
+
+
+async def what_stands(session: Session, run: Run, _: Report) -> Answer:
+    """Ends a run without jobs by what its nodes show now; exit code 3 where one of them cannot be asked."""
+    if session.run is not None:
+        session.journal.discard(session.run)
+    session.run = run
+    lines, _over, code = await _seen(session, run)
+    return _answer(run, lines, code)
+
+
+async def closed(session: Session, run: Run, _: Report) -> Answer:
+    """Ends it where nothing of it is on its nodes, or all that it was for; else it stays open, and why."""
+    lines, over, code = await _seen(session, run)
+    if over is None:
+        return _answer(run, lines, code)
+    done = over is RunState.DONE
+    session.journal.end(run, over, 0 if done else Cancelled.exit_code)
+    await remove_marks(session.fleet, run)
+    what = lines[-1] if done else f"nothing of it is on {', '.join(run.nodes) or 'any node'}"
+    data = {"run": run.id, "stopped": [], "ended": over}
+    return Answer(data, (lines[0], f"{what}: {run.id} is closed as {over}"))
+
+
+def _answer(run: Run, lines: list[str], code: int) -> Answer:
+    why = {"error": "; ".join(lines)} if code else {}
+    return Answer({"run": run.id, "stands": lines, **why}, tuple(lines), code)
+
+
+async def _seen(session: Session, run: Run) -> tuple[list[str], RunState | None, int]:
+    """What its nodes show, how it ended (None: that is open), and the exit code of that."""
+    console = ConsoleProcess.model_validate(run.plan.get("console", run.console))
+    seen = await session.fleet.ask(lambda shell: commands_of(shell, console), run.nodes)
+    running = [(node, *each) for node, commands in answered(seen).items() for each in commands]
+    lines, errors = [f"the console of `{run.verb}` ended before it did"], list(failed(seen).values())
+    over, left = RunState.CANCELLED if not run.nodes else None, list[str]()
+    try:
+        if run.nodes:
+            require_repeatable(session, run)
+            planning = replace(session, options=replace(session.options, read_only=False))  # it only plans
+            over, left = _left(run, await begin(planning, understand(run.words)))
+    except SparkError as error:
+        errors.append(error)
+    lines += map(str, errors)
+    end = "to end it: sparkconsole node exec --node"
+    lines += [f"{node}: still runs: {words} ({end} {node} -- kill {pid})" for node, pid, words in running]
+    over = None if errors or running else over
+    lost = (e.exit_code for e in errors if isinstance(e, Unreachable))
+    done = ["all that it was for stands"] if over is RunState.DONE else []
+    return [*lines, *left, *done], over, next(lost, UNSEEN if running else int(not done))
+
+
+def _left(run: Run, left: Result) -> tuple[RunState | None, list[str]]:
+    """What its words would do now: an answer means nothing, the same plan that nothing of it was done."""
+    if not isinstance(left, PlannedAction):
+        return RunState.DONE if isinstance(left, Answer) else None, []
+    lines = [f"{step.node}: not done: {step.sentence}" for step in left.plan.steps if not step.reads]
+    before = {(step.get("node"), step.get("sentence")) for step in run.plan.get("steps", ())}
+    same = before == {(step.node, step.sentence) for step in left.plan.steps}
+    return RunState.CANCELLED if same else None, [*lines, f"to do it again: sparkconsole runs again {run.id}"]
+
+
+def require_left(session: Session, run: Run) -> None:
+    """Refuses what a console minds, and what was on nodes that this cluster does not have."""
+    if run.state is RunState.RUNNING:
+        whose = "this console" if run.console == this_console() else "another console"
+        hint = f"look at it: sparkconsole runs show {run.id} --output"
+        raise Refused(f"{whose} is following {run.id} (process {run.console.pid})", hint=hint)
+    require_known_nodes(session, run)
+
+
+def require_known_nodes(session: Session, run: Run) -> None:
+    """WrongUsage where it was on nodes that this cluster does not have."""
+    strangers = sorted(({job.node for job in run.jobs} or {*run.nodes}) - {*session.fleet.names})
+    if strangers:
+        where = f"--cluster {run.cluster}" if run.cluster in session.inventory.clusters else "--nodes …"
+        cause = f"{run.id} was on {', '.join(strangers)}, which this cluster does not have"
+        raise WrongUsage(cause, hint=f"say {where}, as that run was given")
+
+
+def require_repeatable(session: Session, run: Run) -> None:
+    """Refuses what cannot be done again as it was."""
+    if not run.words or run.words[0] == "runs":
+        raise WrongUsage(f"{run.id} was about another run", hint="do that one again")
+    if names := secrets_of(run.words):
+        hint = f"as a script it can: runs export {run.id}, then --script FILE --set {names[0]}=…"
+        raise Refused(f"{run.id} was given {', '.join(names)}, and secrets are not kept", hint=hint)
+    if run.cluster and session.cluster.name and run.cluster != session.cluster.name:
+        hint = f"sparkconsole --cluster {run.cluster} runs again {run.id}"
+        raise WrongUsage(
+            f"{run.id} was done on the cluster {run.cluster}, and this is {session.cluster.name}", hint=hint
+        )
