@@ -16,12 +16,11 @@ from tests.testbed.waiting import until
 
 WIDTH, HEIGHT = 160, 48
 OPENS_S, PLANS_S, LEAVES_S = 40.0, 60.0, 20.0
-_ENDS = "done|failed|cancelled|unknown|running|waiting"
-_NEWEST = re.compile(rf"^\W*\S?\s+\d\d:\d\d today\s.*?\s({_ENDS})\b.*$", re.M)
-"""The newest run in the view of runs: the list begins with it."""
+_NEWEST = re.compile(r"^[ ▌]*(\S) +\d\d:\d\d today ", re.M)
+"""The sign of the newest run in the view of runs: the list begins with it."""
 _WORD = re.compile(r"Type {2}(\S+) {2}to confirm")
-CODES = {"done": 0, "failed": 1, "unknown": 5, "cancelled": 130}
-"""The exit code that would say on the command line what the screen says of a run."""
+CODES = {"✔": 0, "✖": 1, "?": 5, "–": 130}
+"""The exit code that would say on the command line what that sign says."""
 _UP = re.compile(r"(\d)/\d up")
 
 
@@ -77,7 +76,7 @@ class Screen:
     @property
     def ended(self) -> bool:
         """The line that was typed has come to an end, or the console has."""
-        return self.spoke and (self.gone or self._word() in CODES)
+        return self.spoke and (self.gone or self._sign() in CODES)
 
     def signal(self, number: signal.Signals) -> None:
         """Sends the program a signal."""
@@ -92,8 +91,8 @@ class Screen:
         """Waits for the end of what was typed; its exit code is what the screen's word for it means."""
         with contextlib.suppress(TimeoutError):
             until(lambda: self.ended, "an end", limit_s)
-        in_time, took, word = self.ended, self.age_s, self._word()
-        code = self._exit_code() if self.gone else CODES.get(word, 2)
+        in_time, took, sign = self.ended, self.age_s, self._sign()
+        code = self._exit_code() if self.gone else CODES.get(sign, 2)
         return Ending(code, took, tuple(Line(at, text) for text, at in self._lines.items() if text), in_time)
 
     def counted_up(self) -> int | None:
@@ -139,7 +138,7 @@ class Screen:
         shown = self.read()
         return "▶" in shown.partition("\n")[0] or "esc close" in shown
 
-    def _word(self) -> str:
+    def _sign(self) -> str:
         found = _NEWEST.search(self.read())
         return found[1] if found else ""
 
