@@ -112,10 +112,10 @@ class Screen:
         subprocess.run((*self._at, "kill-server"), capture_output=True, check=False, timeout=20)
 
     def _exit_code(self) -> int:
-        """Ended by a signal it says so as a shell does; one that says nothing was killed."""
+        """A signal that ends it takes the screen with it: nobody reads what it says, as if it were killed."""
         status = self._told("#{pane_dead_status}")
-        code = int(status) if status else -signal.SIGKILL
-        return 130 if code > 128 else code
+        code = int(status) if status else 129
+        return -signal.SIGKILL if code > 128 else code
 
     def _agree(self) -> None:
         """A costly plan wants a word typed; keys that come before a person could have read it do nothing."""
