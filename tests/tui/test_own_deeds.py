@@ -107,17 +107,11 @@ async def test_work_that_our_own_word_ends_is_stopped_and_not_failed(work: str, 
         assert not any("failed" in line.text for line in task.output)
 
 
-async def test_what_could_not_be_written_down_is_said_where_the_end_is(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+async def test_what_could_not_be_written_down_is_said_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """The deed goes on without its record, and the screen says so: the journal's disk filled up meanwhile."""
     async with scene("serving") as (pilot, clock):
-        monkeypatch.setattr(
-            "sparkconsole.fleet.journal.Journal.fault",
-            lambda _: "the record cannot be written: no space left",
-        )
+        why = "the record cannot be written: no space left"
+        monkeypatch.setattr("sparkconsole.fleet.journal.Journal.fault", lambda _: why)
         await begun(pilot, clock, "serve stop --yes", 10)
         [said] = [e.text for e in app_of(pilot).store.events if e.level == "warning"]
-        assert said.endswith(
-            ": done; the record cannot be written: no space left; continuing without a record"
-        )
+        assert said.endswith(f": done; {why}; continuing without a record")
