@@ -308,7 +308,7 @@ class Console(Above):
 
         level, text = verdict(task)
         self.store.tell(Event(self.clock.now(), level, task.words[0], text))
-        severity = "error" if level == "error" else "information"
+        severity = level if level in ("error", "warning") else "information"
         self.notify(presentable(text), severity=severity, timeout=8, markup=False)  # type: ignore[arg-type]
         self.watching.refresh()
 

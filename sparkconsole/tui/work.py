@@ -300,6 +300,9 @@ def verdict(task: Task) -> tuple[str, str]:
         return "error", f"{task.title}: {task.error}"
     if task.answer is not None and task.answer.exit_code:
         return "error", f"{task.title}: ended with exit code {task.answer.exit_code}"
+    warnings = [n.text for n in task.news if isinstance(n, Remark) and n.level == "warning" and not n.node]
+    if warnings:  # of no node: what could not be kept
+        return "warning", f"{task.title}: done; {warnings[-1]}"
     return "done", f"{task.title}: done"
 
 

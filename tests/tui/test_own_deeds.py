@@ -105,3 +105,13 @@ async def test_work_that_our_own_word_ends_is_stopped_and_not_failed(work: str, 
         told = [e.text for e in app_of(pilot).store.events if e.source == work.split(maxsplit=1)[0]]
         assert any(": stopped (" in text and ", by you at " in text for text in told), told
         assert not any("failed" in line.text for line in task.output)
+
+
+async def test_what_could_not_be_written_down_is_said_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The deed goes on without its record, and the screen says so: the journal's disk filled up meanwhile."""
+    async with scene("serving") as (pilot, clock):
+        why = "the record cannot be written: no space left"
+        monkeypatch.setattr("sparkconsole.fleet.journal.Journal.fault", lambda _: why)
+        await begun(pilot, clock, "serve stop --yes", 10)
+        [said] = [e.text for e in app_of(pilot).store.events if e.level == "warning"]
+        assert said.endswith(f": done; {why}; continuing without a record")

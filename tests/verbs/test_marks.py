@@ -104,7 +104,7 @@ async def test_stopping_a_killed_launch_of_which_nothing_stands_closes_it(pair: 
     answer = await pair.says(f"runs stop {run.id}")
     assert answer.exit_code == 0
     closed = f"nothing of it is on spark-01, spark-02: {run.id} is closed as cancelled"
-    assert lines(answer) == ["the console of `launch` ended before it did", closed]
+    assert lines(answer) == ["`launch` was not seen to end", closed]
     assert pair.session.journal.find(run.id).state is RunState.CANCELLED
     again = lines(await pair.says(f"runs stop {run.id}"))
     assert again == [f"{run.id} had no job, and ended already: cancelled (130)"]
@@ -239,3 +239,19 @@ async def test_who_else_is_at_work_stands_in_the_plan(
     told = f"spark-01, spark-02: anna@laptop has been running `launch` since {began.astimezone():%a %H:%M}"
     assert told in (await pair.planned("launch")).plan.notes
     assert told in lines(await pair.says("status"))
+
+
+@pytest.mark.parametrize("line", ["node exec -- true", "node exec --node spark-02 -- sh -c 'echo 1 >/tmp/x'"])
+async def test_what_a_command_did_is_not_guessed(pair: Operated, line: str) -> None:
+    """Its plan is the same whether it ran to its end or never began: only a person can tell."""
+    run = await killed(pair, line)
+    answer = await pair.says(f"runs attach {run.id}")
+    assert answer.exit_code == 5
+    assert lines(answer)[-3:] == [
+        "what it did cannot be looked at",
+        f"to do it again: sparkconsole runs again {run.id}",
+        f"to close it: sparkconsole runs stop {run.id}",
+    ]
+    assert pair.session.journal.find(run.id).state is RunState.UNKNOWN
+    assert (await pair.says(f"runs stop {run.id}")).exit_code == 0
+    assert pair.session.journal.find(run.id).state is RunState.CANCELLED

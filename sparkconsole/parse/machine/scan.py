@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from contextlib import suppress
 
 from sparkconsole.model.scan import Answering, Identity
 from sparkconsole.parse.values import json_value, plain_name
@@ -15,12 +16,10 @@ def parse_answering(text: str) -> tuple[Answering, ...]:
     """One JSON object a line, sorted as numbers; other lines are nobody's answer."""
     found = []
     for line in text.splitlines():
-        try:
+        with suppress(ValueError, KeyError, AttributeError, TypeError, RecursionError):
             data = json_value(line)
             banner, closed = str(data.get("banner", "")), bool(data.get("refused"))
             found.append(Answering(str(ipaddress.ip_address(data["address"])), banner.strip(), closed))
-        except (ValueError, KeyError, AttributeError, TypeError, RecursionError):
-            continue
     return tuple(sorted(found, key=lambda a: a.order))
 
 

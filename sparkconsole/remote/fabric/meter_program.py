@@ -14,6 +14,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from typing import Any
 
 STREAMS = 4
@@ -71,13 +72,10 @@ def listens(port: int) -> bool:
     """Somebody on this machine does."""
     wanted = f":{port:04X}"
     for name in ("/proc/net/tcp", "/proc/net/tcp6"):
-        try:
-            with open(name, encoding="ascii") as table:
-                rows = [line.split()[1:4] for line in table]
-        except OSError:
-            continue
-        if any(row[0].endswith(wanted) and row[2] == "0A" for row in rows):
-            return True
+        with suppress(OSError), open(name, encoding="ascii") as table:
+            rows = [line.split()[1:4] for line in table]
+            if any(row[0].endswith(wanted) and row[2] == "0A" for row in rows):
+                return True
     return False
 
 

@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -108,11 +109,9 @@ def _readable(path: Path, *, own: bool) -> Iterable[str]:
             raise SparkError(f"{path} cannot be read: {error.strerror}", hint=_HINT) from error
         return
     for line in text.splitlines():
-        try:
+        with suppress(ValueError, LookupError, TypeError):
             asyncssh.import_known_hosts(line)
-        except (ValueError, LookupError, TypeError):
-            continue
-        yield line
+            yield line
 
 
 def entry_name(node: Node) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -353,8 +354,6 @@ def expression(text: str) -> re.Pattern[str] | None:
     if not text:
         return None
     if len(text) > 2 and text.startswith("/") and text.endswith("/"):
-        try:
+        with suppress(re.error):
             return re.compile(text[1:-1], re.IGNORECASE)
-        except re.error:
-            pass
     return re.compile(re.escape(text), re.IGNORECASE)

@@ -52,13 +52,13 @@ async def _seen(session: Session, run: Run) -> tuple[list[str], RunState | None,
     console = ConsoleProcess.model_validate(run.plan.get("console", run.console))
     seen = await session.fleet.ask(lambda shell: commands_of(shell, console), run.nodes)
     running = [(node, *each) for node, commands in answered(seen).items() for each in commands]
-    lines, errors = [f"the console of `{run.verb}` ended before it did"], list(failed(seen).values())
-    over, left = RunState.CANCELLED if not run.nodes else None, list[str]()
+    lines, errors = [f"`{run.verb}` was not seen to end"], list(failed(seen).values())
+    over, left, code = RunState.CANCELLED if not run.nodes else None, list[str](), 1
     try:
         if run.nodes:
             require_repeatable(session, run)
             planning = replace(session, options=replace(session.options, read_only=False))  # it only plans
-            over, left = _left(run, await begin(planning, understand(run.words)))
+            over, left, code = _left(run, await begin(planning, understand(run.words)))
     except SparkError as error:
         errors.append(error)
     lines += map(str, errors)
@@ -67,17 +67,21 @@ async def _seen(session: Session, run: Run) -> tuple[list[str], RunState | None,
     over = None if errors or running else over
     lost = (e.exit_code for e in errors if isinstance(e, Unreachable))
     done = ["all that it was for stands"] if over is RunState.DONE else []
-    return [*lines, *left, *done], over, next(lost, UNSEEN if running else int(not done))
+    return [*lines, *left, *done], over, next(lost, UNSEEN if running else 0 if done else code)
 
 
-def _left(run: Run, left: Result) -> tuple[RunState | None, list[str]]:
+def _left(run: Run, left: Result) -> tuple[RunState | None, list[str], int]:
     """What its words would do now: an answer means nothing, the same plan that nothing of it was done."""
     if not isinstance(left, PlannedAction):
-        return RunState.DONE if isinstance(left, Answer) else None, []
+        return RunState.DONE if isinstance(left, Answer) else None, [], 1
+    again = f"to do it again: sparkconsole runs again {run.id}"
+    if not any(step.verify for step in left.plan.steps):
+        close = f"to close it: sparkconsole runs stop {run.id}"
+        return RunState.CANCELLED, ["what it did cannot be looked at", again, close], UNSEEN
     lines = [f"{step.node}: not done: {step.sentence}" for step in left.plan.steps if not step.reads]
     before = {(step.get("node"), step.get("sentence")) for step in run.plan.get("steps", ())}
     same = before == {(step.node, step.sentence) for step in left.plan.steps}
-    return RunState.CANCELLED if same else None, [*lines, f"to do it again: sparkconsole runs again {run.id}"]
+    return RunState.CANCELLED if same else None, [*lines, again], 1
 
 
 def require_left(session: Session, run: Run) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -117,13 +118,11 @@ def recent(runs: Iterable[Mapping[str, Any]], most: int = 12) -> tuple[Offer, ..
         start = tuple(run.get("words", ()))
         if not is_start(start) or start in found or len(found) == most:
             continue
-        try:
+        with suppress(SparkError):
             values = values_of(start)
-        except SparkError:
-            continue
-        rest = shlex.join(w for w in start[1:] if w != values["model"])
-        detail = f"{run.get('state', '')}  {rest}".strip()
-        found[start] = Offer(str(values["model"]), detail, values, "recent")
+            rest = shlex.join(w for w in start[1:] if w != values["model"])
+            detail = f"{run.get('state', '')}  {rest}".strip()
+            found[start] = Offer(str(values["model"]), detail, values, "recent")
     return tuple(found.values())
 
 

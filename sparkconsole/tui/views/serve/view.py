@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -243,11 +244,9 @@ class ServeView(FormView):
 
     @work(group="remedy", exclusive=True, exit_on_error=False)
     async def _ask_status(self, detail: str) -> None:
-        try:
+        with suppress(SparkError):
             answer = await self.ask("serve", "status", "--port", str(self.console.store.server.port))
-        except SparkError:
-            return
-        self._remedy = (detail, str(answer.data.get("remedy", "")))
+            self._remedy = (detail, str(answer.data.get("remedy", "")))
         self._drawn = ()
 
     # --- doing
