@@ -49,7 +49,7 @@ def test_a_worker_that_loses_power_during_launch(bed: Testbed, operator: Operato
     assert launch.wait(240) in (1, 3)
     assert bed.containers(1) == []
     last = operator.runs("launch")[0]
-    assert last["state"] == "failed"
+    assert last["state"] == "unknown", "what it left on spark2 nobody could see"
     assert "spark2" in str(operator.ask("runs", "show", last["id"])["error"])
     bed.boot(2)
     assert operator.run("--yes", "launch", timeout=300).returncode == 0, (
