@@ -21,7 +21,7 @@ from sparkconsole.model.cluster import Cluster, Node
 from sparkconsole.model.work.answer import Answer, Row
 from sparkconsole.model.work.news import News, Remark
 from sparkconsole.remote.local import LocalShell
-from sparkconsole.remote.shell import Completed, Shell
+from sparkconsole.remote.shell import Completed, Pipe, Shell
 from sparkconsole.verbs.execute import execute
 from sparkconsole.verbs.grammar.record import report_unended
 from sparkconsole.verbs.grammar.session import Options, Session
@@ -125,8 +125,13 @@ async def test_letting_go_ends_the_command_in_the_container(session: Session, tm
 
 async def test_what_a_lost_node_was_not_seen_to_end_is_named(session: Session) -> None:
     """The node is lost in the moment in which it is asked to end it."""
+    pipes: list[Pipe] = []
 
     class Lost(LocalShell):
+        async def pipe(self, argv: Sequence[str]) -> Pipe:
+            pipes.append(await super().pipe(argv))
+            return pipes[-1]
+
         async def run(self, argv: Sequence[str], **more: Any) -> Completed:
             if "end" in argv:
                 raise Unreachable("the connection was lost")
@@ -143,6 +148,9 @@ async def test_what_a_lost_node_was_not_seen_to_end_is_named(session: Session) -
         await rows.aclose()  # type: ignore[attr-defined]
         said: list[News] = []
         assert report_unended(session, said.append)
+    for pipe in pipes:
+        await pipe.kill()
+    assert pipes, "it did run"
     words = "`sh -c 'echo began; exec sleep 9'` may still run: its end was not seen"
     assert said == [Remark(words, "spark1", "warning")]
 
