@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from textual import work
+from textual.binding import Binding
 from textual.command import Provider
 from textual.events import Event as Happening
 from textual.events import InputEvent, Paste
@@ -61,7 +62,10 @@ class Console(Above):
 
     TITLE = "sparkconsole"
     CSS_PATH = Path(__file__).with_name("console.tcss")
-    BINDINGS = [key.binding() for key in GLOBAL]  # noqa: RUF012
+    BINDINGS = [  # noqa: RUF012
+        *(key.binding() for key in GLOBAL),
+        Binding("ctrl+q", "quit_at_once", show=False, priority=True),
+    ]
     MODES = {name: partial(make, name) for name in VIEWS}  # noqa: RUF012
     DEFAULT_MODE = "cluster"
     COMMANDS = {palette}  # noqa: RUF012 - as Textual takes them
@@ -382,3 +386,7 @@ class Console(Above):
             self.push_screen(Leave(self.work.running), lambda sure: self.exit() if sure else None)
         else:
             self.exit()
+
+    def action_quit_at_once(self) -> None:
+        """`^q`, from wherever one is; Textual's own means the same as `q`."""
+        self.exit()

@@ -66,6 +66,10 @@ class Tmux:
 
         self._until(framed, f"the screen does not fill {columns}x{lines}", 15)
 
+    def ends(self, most_s: float = 15.0) -> None:
+        """The program has, and its only window with it."""
+        until(lambda: not self.screen(), "the console ends", most_s)
+
     def end(self) -> None:
         subprocess.run([*self._at, "kill-server"], check=False)
 
@@ -98,6 +102,33 @@ def test_the_terminal_says_how_large_it_is(tmp_path: Path, exported: dict[str, s
         terminal.until_framed(100, 30)
     finally:
         terminal.end()
+
+
+FROM = {
+    "": "2/2 up",
+    "?": "keys ·",
+    ":status": "esc close",
+    ":image build": "Cancel  esc",
+    ":sta": "",
+    "/sp": "",
+}
+
+
+@pytest.mark.parametrize("typed", FROM)
+def test_ctrl_q_ends_it_from_wherever_one_is(tmux: Tmux, typed: str) -> None:
+    """As its own help says: no window, question or line is only closed by it."""
+    tmux.send(*([typed, "Enter"] if " " in typed or typed == ":status" else [typed] if typed else []))
+    tmux.shows(FROM[typed])
+    tmux.send("C-q")
+    tmux.ends()
+
+
+def test_ctrl_q_asks_nothing_while_work_is_under_way(tmux: Tmux) -> None:
+    """Nor is it lost where it comes in one breath with the key that opened a question."""
+    tmux.send(":image build --yes", "Enter")
+    tmux.shows("▶ image")
+    tmux.send("q", "C-q")
+    tmux.ends()
 
 
 def test_a_hundred_lines_and_a_hundred_filters_arrive_whole_in_a_real_terminal(tmux: Tmux) -> None:

@@ -105,7 +105,7 @@ class Confirm(Question):
     @property
     def harmless(self) -> tuple[str, ...]:
         """A `:` may be part of the word."""
-        return ("escape",) if self.costly else super().harmless
+        return ("escape", "ctrl+q") if self.costly else super().harmless
 
     def action_go(self) -> None:
         """`^j` agrees; to a costly plan only behind its word."""

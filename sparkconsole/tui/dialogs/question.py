@@ -45,7 +45,7 @@ class Question(Dialog[bool]):
     @property
     def harmless(self) -> tuple[str, ...]:
         """Keys that change nothing, however early they were typed."""
-        return ("escape", "colon")
+        return ("escape", "ctrl+q", "colon")
 
     def action_go(self) -> None:
         """`^j`"""
