@@ -215,7 +215,7 @@ def _console(given: Options) -> int:
     from sparkconsole.tui.app import Console
 
     console = Console(given, load_settings(settings_file()))
-    streams.keep_cells()
+    streams.prepare_screen()
     # Textual would print tracebacks, with the values of all variables, over the terminal that it gives back.
     console.error_console = Paper(file=(crashed := StringIO()), width=160)
     error = console.run()

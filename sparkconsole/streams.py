@@ -32,7 +32,7 @@ def prepare() -> None:
         reconfigure(stream, _HANDLER)
 
 
-def keep_cells() -> None:
+def prepare_screen() -> None:
     """For a full screen: every sign stays as wide as it is, and the terminal says how large it is.
 
     A shell or a script that exports COLUMNS once would be believed for ever, whatever the terminal becomes.

@@ -42,7 +42,7 @@ DOORS: dict[str, str] = {
     "verbs.fabric": "test",
     "verbs.launch": "start",
     "verbs.logs": "logs sources",
-    "verbs.runs": "jobless",
+    "verbs.runs": "without_jobs",
 }
 """Per room the files that other capabilities may use: a door more is a decision."""
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from sparkconsole.config.reading import read_text, read_toml, validated, wrong_at
 from sparkconsole.config.toml_lines import Place
 from sparkconsole.errors import WrongConfig, WrongUsage
-from sparkconsole.model.cluster import TAKEN, Cluster, Node, login_words
+from sparkconsole.model.cluster import RESERVED_NAMES, Cluster, Node, login_words
 from sparkconsole.model.text.alike import suggestion
 
 FIRST_CLUSTER = "default"
@@ -167,5 +167,5 @@ def ad_hoc_node(word: str) -> Node:
         return Node(name=name, address=address, user=user or None, port=port)
     except ValidationError as error:
         hint = "a node's name of cluster.toml, a host name, or an IP address"
-        hint += f"; {name} means something else where a node may stand" if name in TAKEN else ""
+        hint += f"; {name} means something else where a node may stand" if name in RESERVED_NAMES else ""
         raise WrongUsage(f"{word!r} names no node and cannot be an address", hint=hint) from error

@@ -21,6 +21,8 @@ from sparkconsole.remote.lines import LineReader
 _PAUSE_S = 1.0
 RECONNECT_FOR_S = 600.0
 """How long a followed job waits for its node to come back before the follower gives up."""
+LINK_S = 60.0
+"""The same of a start: launched containers and ranks do not wait for each other for ever."""
 
 
 async def start_job(fleet: Fleet, job: Job, *, secrets: Mapping[str, str] | None = None) -> None:

@@ -134,7 +134,8 @@ class BenchResult:
     def as_data(self) -> dict[str, Any]:
         """As the journal keeps it."""
         spread = {kind: list(values) for kind, values in self.distributions.items()}
-        return {**asdict(self), "distributions": spread}
+        latencies = dict(self.latencies) if self.completed else {}  # of no request vLLM says 0.0 ms
+        return {**asdict(self), "latencies": latencies, "distributions": spread}
 
 
 _OPTIONAL = tuple(f.name for f in fields(BenchResult) if f.default is None)
@@ -150,7 +151,7 @@ def kept_result(data: object) -> dict[str, Any] | None:
         return None
     if not all(value is None or _is_number(value) for value in (*numbers.values(), *latencies.values())):
         return None
-    return {**data, **numbers, "latencies": dict(latencies)}
+    return {**data, **numbers, "latencies": dict(latencies) if data["completed"] else {}}
 
 
 def _is_number(value: object) -> bool:

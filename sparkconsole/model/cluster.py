@@ -20,7 +20,7 @@ _NO_LOGIN = re.compile(r"[\s\x00-\x1f\x7f*?!,'\"`$;&|<>(){}:]")
 _FORBIDDEN = re.compile(r"[\s\x00-\x1f\x7f*?!,'\"`$\\;&|<>(){}]")
 
 
-def _if(good: bool, value: str, why: str) -> str:
+def _accepted(good: bool, value: str, why: str) -> str:
     if not good:
         raise ValueError(why)
     return value
@@ -29,36 +29,46 @@ def _if(good: bool, value: str, why: str) -> str:
 def host(value: str) -> str:
     """`value`, when it can be where SSH leads to; ValueError says why it cannot."""
     wrong = value.startswith("-") or _FORBIDDEN.search(value) or not value.isprintable() or len(value) > 253
-    return _if(not wrong, value, "an address is a host name, an IP address or a Host of ~/.ssh/config")
+    return _accepted(not wrong, value, "an address is a host name, an IP address or a Host of ~/.ssh/config")
 
 
 def login(value: str) -> str:
     """`value`, when it can be a login; ValueError says why it cannot."""
     good = value.isprintable() and 0 < len(value) <= 64 and value[0] != "-" and not _NO_LOGIN.search(value)
-    return _if(good, value, "a login begins with no '-' and has no spaces, quotes or brackets")
+    return _accepted(good, value, "a login begins with no '-' and has no spaces, quotes or brackets")
 
 
 def _plain(value: str) -> str:
     good = not value.startswith("-") and value.isprintable()
-    return _if(good, value, "it begins with no '-' and has no control characters")
+    return _accepted(good, value, "it begins with no '-' and has no control characters")
 
 
 def _name(value: str) -> str:
     why = "a name has letters, digits, '.', '_' and '-' only, and starts with a letter or digit"
-    return _if(re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", value) is not None, value, why)
+    return _accepted(re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", value) is not None, value, why)
 
 
 def _node_name(value: str) -> str:
-    why = f"where a node may stand, {', '.join(TAKEN[:-1])} and {TAKEN[-1]} mean something else"
-    return _if(value not in TAKEN, value, why)
+    why = f"where a node may stand, {value} means something else"
+    return _accepted(value not in RESERVED_NAMES, value, why)
 
 
 def _folder(value: str) -> str:
     good = value[:1] in ("/", "~") and ":" not in value
-    return _if(good, value, "a folder on the nodes begins with / or ~, and has no ':'")
+    return _accepted(good, value, "a folder on the nodes begins with / or ~, and has no ':'")
 
 
-TAKEN = ("all", "serve", "container", "ray", "kernel", "nccl", "console", "sparkconsole", "this-machine")
+RESERVED_NAMES = (
+    "all",
+    "serve",
+    "container",
+    "ray",
+    "kernel",
+    "nccl",
+    "console",
+    "sparkconsole",
+    "this-machine",
+)
 """All nodes, sources of `logs`, and what plans and findings call the machine that the console is on."""
 Plain = Annotated[str, AfterValidator(_plain)]
 Name = Annotated[str, AfterValidator(_name)]

@@ -47,7 +47,7 @@ async def run_request(request: Request, options: Options, printer: Printer) -> i
         _remark_demo(options, printer)
         async with open_session(options, beginning=request.verb.words == _BEGINS) as session:
             _print_remarks(session, printer)
-            with _ending(session, printer):
+            with _cancelled_in_json(session, printer):
                 return await _executed(session, request, printer)
     except SparkError as error:
         printer.error(error)
@@ -137,7 +137,7 @@ async def _script_line(
     own_printer = Printer(as_json=True) if request.given.get("json") else printer
     try:
         async with line_session(session, request.given) as own:
-            with _ending(own, own_printer):
+            with _cancelled_in_json(own, own_printer):
                 if ahead is not None:
                     return await ahead.line(own, line, request, own_printer)
                 printer.remark(f"[{line.number}] {command_line(line.words)}")
@@ -150,7 +150,7 @@ async def _script_line(
 
 
 @contextmanager
-def _ending(session: Session, printer: Printer) -> Iterator[None]:
+def _cancelled_in_json(session: Session, printer: Printer) -> Iterator[None]:
     """Where a signal cancels it, JSON says last how it stands."""
     before = session.run
     try:

@@ -31,7 +31,7 @@ from sparkconsole.model.work.plan import Plan
 from sparkconsole.verbs.grammar.dispatch import understand
 from sparkconsole.verbs.grammar.execute import begin, execute
 from sparkconsole.verbs.grammar.open_session import beside, take_over
-from sparkconsole.verbs.grammar.record import kept, state_of
+from sparkconsole.verbs.grammar.record import UNRECORDED, ended_as, kept, state_of
 from sparkconsole.verbs.grammar.registry import Request
 from sparkconsole.verbs.grammar.session import PlannedAction, Session
 
@@ -92,6 +92,11 @@ class Task:
     def running(self) -> bool:
         """It has not ended."""
         return self.state is TaskState.RUNNING
+
+    @property
+    def broke(self) -> bool:
+        """It failed, or how it ended was not seen."""
+        return self.state in (TaskState.FAILED, TaskState.UNKNOWN)
 
     @property
     def run(self) -> Run | None:
@@ -266,7 +271,7 @@ class Work:
         except Stopped as error:
             task.state, task.error = TaskState.CANCELLED, error
         except SparkError as error:
-            task.state, task.error = TaskState.FAILED, error
+            task.state, task.error = TaskState(ended_as(error.exit_code).value), error
         except Exception as error:  # noqa: BLE001 - the edge of a job: the console goes on and says what broke
             cause = f"a defect of sparkconsole: {type(error).__name__}: {error}"
             hint = "what ran on the nodes is not touched"
@@ -296,14 +301,13 @@ def verdict(task: Task) -> tuple[str, str]:
     """The level and the sentence with which a piece of work is told to have ended."""
     if isinstance(task.error, Stopped):
         return "info", task.error.cause
+    title = f"{task.title}: how it ended is unknown" if task.state is TaskState.UNKNOWN else task.title
     if task.error is not None:
-        return "error", f"{task.title}: {task.error}"
+        return "error", f"{title}: {task.error}"
     if task.answer is not None and task.answer.exit_code:
-        return "error", f"{task.title}: ended with exit code {task.answer.exit_code}"
-    warnings = [n.text for n in task.news if isinstance(n, Remark) and n.level == "warning" and not n.node]
-    if warnings:  # of no node: what could not be kept
-        return "warning", f"{task.title}: done; {warnings[-1]}"
-    return "done", f"{task.title}: done"
+        return "error", f"{title}: ended with exit code {task.answer.exit_code}"
+    unrecorded = [n.text for n in task.news if isinstance(n, Remark) and n.text.endswith(UNRECORDED)]
+    return ("warning" if unrecorded else "done"), "; ".join((f"{task.title}: done", *unrecorded[-1:]))
 
 
 @dataclass(frozen=True, slots=True)

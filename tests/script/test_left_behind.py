@@ -137,7 +137,7 @@ async def test_what_a_killed_console_left_running_is_looked_for(
     os.kill(pid, signal.SIGKILL)
     await until(lambda: not processes(command))
     code, said = await anna.says("runs", "attach", run)
-    assert (code, "what it did cannot be looked at" in said) == (5, True)
+    assert (code, "what it did cannot be seen" in said) == (5, True)
     assert [(r["id"], r["state"]) for r in await anna.runs()] == [(run, "unknown")]
     assert (await anna.says("--yes", "runs", "stop", run))[0] == 0
     assert (run, "cancelled") in [(r["id"], r["state"]) for r in await anna.runs()]

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from sparkconsole.errors import SparkError
+from sparkconsole.errors import SparkError, Unreachable
 from sparkconsole.fleet.store import ServerPhase, ServerState, Store
 from sparkconsole.model.cluster import Cluster
 from sparkconsole.model.logs.line import log_line
@@ -20,7 +20,7 @@ from sparkconsole.model.work.news import Advance
 from sparkconsole.model.work.plan import Plan
 from sparkconsole.tui.views.bench.kept import KeptBenches
 from sparkconsole.tui.views.bench.view import BenchView
-from sparkconsole.tui.work import Task, TaskState
+from sparkconsole.tui.work import Task, TaskState, verdict
 from tests.tui.harness import SIZES, app_of, console, same_as_snapshot
 from tests.tui.held import drawn, held
 from tests.tui.stores import HOSTILE, MODEL, filled
@@ -119,6 +119,18 @@ async def test_every_size_of_cluster_and_every_state(size: tuple[int, int]) -> N
         error = SparkError("it ended with status 1: ValueError: unknown dataset", hint="see its log")
         began(pilot, state=TaskState.FAILED, began_s=0.0, ended_s=3.0, error=error)
         same_as_snapshot(f"bench-failed-{where}", await drawn(pilot))
+
+
+async def test_a_benchmark_whose_end_was_not_seen_is_unknown() -> None:
+    async with console(nodes=2) as pilot:
+        await over(pilot, filled(2), [])
+        error = Unreachable("no route to it", node="spark-01")
+        task = began(pilot, state=TaskState.UNKNOWN, began_s=0.0, ended_s=3.0, error=error)
+        text = await drawn(pilot)
+        assert "– unknown" in text
+        assert "spark-01: no route to it" in text
+        assert "✖ failed" not in text
+        assert verdict(task)[1].startswith(f"{task.title}: how it ended is unknown")
 
 
 async def test_the_form_shows_vllms_own_command() -> None:

@@ -10,7 +10,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import OptionList
 
-from sparkconsole.errors import SparkError
+from sparkconsole.errors import SparkError, Unreachable
 from sparkconsole.fleet.store import ServerPhase, ServerState, Store
 from sparkconsole.model.cluster import Cluster
 from sparkconsole.tui.dialogs.choose import Choose
@@ -161,6 +161,23 @@ async def test_a_start_that_failed_here_says_cause_and_remedy() -> None:
         work.tasks.append(Task(("serve", "stop"), state=TaskState.DONE, ended_s=0.0))
         assert "nothing is served" in await drawn(pilot)
         assert view.is_mounted
+
+
+async def test_a_start_whose_end_was_not_seen_is_not_called_failed() -> None:
+    """Its node was lost: what the store sees of the server later is what counts."""
+    async with console(nodes=2) as pilot:
+        store = stood(2, ServerState(ServerPhase.UNKNOWN))
+        await over(pilot, store)
+        error = Unreachable("no route to it", node="spark-01")
+        work = app_of(pilot).work
+        assert work is not None
+        work.tasks.append(Task(("serve", "m"), state=TaskState.UNKNOWN, ended_s=0.0, error=error))
+        text = await drawn(pilot)
+        assert "– unknown" in text
+        assert "spark-01: no route to it" in text
+        assert "failed" not in text
+        store.server = ServerState(ServerPhase.NONE)
+        assert "nothing is served" in await drawn(pilot)
 
 
 async def test_read_only_starts_nothing() -> None:

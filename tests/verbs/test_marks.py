@@ -248,7 +248,7 @@ async def test_what_a_command_did_is_not_guessed(pair: Operated, line: str) -> N
     answer = await pair.says(f"runs attach {run.id}")
     assert answer.exit_code == 5
     assert lines(answer)[-3:] == [
-        "what it did cannot be looked at",
+        "what it did cannot be seen",
         f"to do it again: sparkconsole runs again {run.id}",
         f"to close it: sparkconsole runs stop {run.id}",
     ]

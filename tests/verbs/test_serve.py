@@ -17,6 +17,7 @@ from sparkconsole.errors import Refused, Unreachable, WrongUsage
 from sparkconsole.fleet.journal import Journal
 from sparkconsole.fleet.serve.memory_guards import Fired, fired
 from sparkconsole.fleet.serve.start import ServeFailed, follow_start
+from sparkconsole.fleet.waiting import waits_reported_to
 from sparkconsole.model.work.answer import Answer
 from sparkconsole.model.work.job import Job, JobKind
 from sparkconsole.model.work.news import Advance, News, Remark, StepBegan, nobody
@@ -491,6 +492,38 @@ async def test_a_start_without_news_says_what_it_is_at(
     assert isinstance(heard[0], Remark)
     assert "nothing new for" in heard[0].text
     assert (heard[0].node, heard[0].level) == ("a", "info")
+
+
+@pytest.mark.parametrize("back", [True, False], ids=["comes back", "stays away"])
+async def test_the_link_to_a_rank_that_breaks_is_waited_for(
+    session: Session, pair: PretendCluster, monkeypatch: pytest.MonkeyPatch, back: bool
+) -> None:
+    """The rank starts on meanwhile: only a node that stays away ends the start."""
+    up(pair)
+    monkeypatch.setattr("sparkconsole.fleet.serve.start.RANKS_S", 0.0)
+    monkeypatch.setattr("sparkconsole.fleet.serve.start.LINK_S", 60.0 if back else 0.05)
+    silent, waits = _Silent(), list[str]()
+    monkeypatch.setattr(PretendShell, "pipe", lambda *_: asyncio.sleep(0, silent))
+    rank = pair.nodes["b"]
+    pair.nodes["a"].extra |= {"job-state": (0, "ended 1 0", ""), "job-read": (0, "", "")}
+    rank.extra["job-state"] = (0, "running - 7", "")
+
+    def hear(node: str, text: str) -> None:
+        waits.append(f"{node}: {text}")
+        if back:
+            rank.lost = False
+            silent.over.set()  # what ends the start then is the server's own end
+
+    jobs = [
+        Job(id=f"serve-n-{i}", node=node, kind=JobKind.SERVE, argv=("vllm",), container="vllm_node",
+            details={"rank": i})
+        for i, node in enumerate("ab")
+    ]  # fmt: skip
+    rank.lost = True
+    with waits_reported_to(hear), pytest.raises(ServeFailed) as caught:
+        await follow_start(session.fleet, jobs, nobody)
+    assert "is waited for until" in waits[0]
+    assert ("the node of rank 1 is lost" in caught.value.cause) is not back
 
 
 async def test_a_server_without_a_word_in_a_sound_container(

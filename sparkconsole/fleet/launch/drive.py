@@ -11,7 +11,7 @@ from sparkconsole.clock import cancelled, together
 from sparkconsole.errors import Cancelled, CommandFailed, SparkError, TimedOut, Unreachable, last_reason
 from sparkconsole.fleet.execute_plan import verify
 from sparkconsole.fleet.fleet import Fleet
-from sparkconsole.fleet.jobs import reconnected
+from sparkconsole.fleet.jobs import LINK_S, reconnected
 from sparkconsole.model.launch.spec import Backend
 from sparkconsole.model.launch.state import (
     CancelAsked,
@@ -38,8 +38,6 @@ from sparkconsole.remote.shell import Shell
 
 POLL_S = 1.0
 """How often containers and members are looked at while a launch is under way."""
-LINK_S = 60.0
-"""How long a launch waits for a link that broke."""
 _WATCHED = (NodeStage.STARTED, NodeStage.UP, NodeStage.JOINED)
 
 
@@ -176,8 +174,8 @@ class _Drive:
     async def _watch(self) -> None:
         """Looks at what was started, again and again, until the launch is over or being taken back."""
         while self.state.phase in (LaunchPhase.STARTING, LaunchPhase.GATHERING):
-            looked_at = [s.node for s in self.state.board() if s.reach in _WATCHED]
-            watched = [node for node in looked_at if node not in self._awaited]
+            there = (s.node for s in self.state.board() if s.reach in _WATCHED)
+            watched = [node for node in there if node not in self._awaited]
             await together(*(self._look(node) for node in watched))
             if self.state.spec.backend is Backend.RAY and self.state.seats[0].node in watched:
                 await self._probe_members()
@@ -191,13 +189,13 @@ class _Drive:
             event: Event = died or ContainerSeen(node)
         except Unreachable as error:
             self._awaited.add(node)
-            self._spawn(self._await(node, error.cause))
+            self._spawn(self._await_link(node, error.cause))
         except SparkError as error:
             self.report(Remark(f"could not be looked at: {error.cause}", node, "warning"))
         else:
             self._events.put_nowait(event)
 
-    async def _await(self, node: str, cause: str) -> None:
+    async def _await_link(self, node: str, cause: str) -> None:
         """A link that broke is no node that is gone, and its container starts meanwhile."""
         try:
             await reconnected(self.fleet, node, cause, LINK_S)

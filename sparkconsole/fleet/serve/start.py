@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from sparkconsole.clock import cancelled, together
 from sparkconsole.errors import Refused, SparkError, Unreachable
 from sparkconsole.fleet.fleet import Fleet, answered, failed
-from sparkconsole.fleet.jobs import cancel_job, forget_job, job_state
+from sparkconsole.fleet.jobs import LINK_S, cancel_job, forget_job, job_state, reconnected
 from sparkconsole.fleet.run_time_values import Fresh
 from sparkconsole.fleet.serve.log import follow, log_lines
 from sparkconsole.fleet.waiting import AGAIN_S, waiting
@@ -190,9 +190,18 @@ async def _require_ranks(fleet: Fleet, others: Sequence[Job], log: ServeLogReade
         try:
             state = await job_state(fleet, job)
         except Unreachable as error:
-            raise ServeFailed(f"the node of rank {job.rank} is lost: {error.cause}", node=job.node) from error
+            await _link_again(fleet, job, error)
+            continue
         if not state.running:
             raise await _failure(fleet, [job], log)
+
+
+async def _link_again(fleet: Fleet, job: Job, lost: Unreachable) -> None:
+    """Waits for a link that broke: the rank starts on meanwhile."""
+    try:
+        await reconnected(fleet, job.node, lost.cause, LINK_S)
+    except Unreachable as error:
+        raise ServeFailed(f"the node of rank {job.rank} is lost: {error.cause}", node=job.node) from error
 
 
 async def _failure(fleet: Fleet, jobs: Sequence[Job], followed: ServeLogReader) -> ServeFailed:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, field_validator
 
-from sparkconsole.model.cluster import TAKEN
+from sparkconsole.model.cluster import RESERVED_NAMES
 from sparkconsole.model.text.units import in_every_zone
 
 
@@ -174,7 +174,7 @@ class Run(BaseModel):
         """Every node that it was to change, or on which a job of it is."""
         names = [*(step.get("node") for step in self.plan.get("steps", ())), *self.plan.get("marked", ())]
         names += [job.node for job in self.jobs]
-        return tuple(dict.fromkeys(str(n) for n in names if n and n not in TAKEN))
+        return tuple(dict.fromkeys(str(n) for n in names if n and n not in RESERVED_NAMES))
 
     @field_validator("plan")
     @classmethod

@@ -197,12 +197,8 @@ def _judged(session: Session, job: Job, lines: list[str], status: int | None) ->
         raise SparkError(cause, hint="does the server still answer?", node=job.node)
     short = result.shortfall(int(job.details["num_prompts"]))
     kept = {k: raw[k] for k in KEPT_KEYS if k in raw}
-    asked = {
-        "model": job.details["model"],
-        "spec": job.details["spec"],
-        "server": job.details.get("server", {}),
-    }
-    data = {**asked, "result": result.as_data(), "said": kept, "file": file}
+    data: dict[str, Any] = {name: job.details.get(name, {}) for name in ("model", "spec", "server")}
+    data |= {"result": result.as_data(), "said": kept, "file": file}
     if not short:
         return Answer(data, (result_sheet(result.as_data()),))
     error = first_error(lines)
@@ -219,7 +215,7 @@ def result_sheet(result: Mapping[str, Any]) -> Sheet:
         ("output tokens/s", written(result["output_tokens_per_s"])),
         ("total tokens/s", written(result["total_tokens_per_s"])),
     ]
-    latencies = result["latencies"] if result["completed"] else {}
+    latencies = result["latencies"]
     for kind in (k for k in ("ttft", "tpot", "itl", "e2el") if f"mean_{k}" in latencies):
         measured = {word: latencies.get(f"{word}_{kind}") for word in ("mean", "median", "p99")}
         values = (f"{word} {value:.1f}" for word, value in measured.items() if value is not None)

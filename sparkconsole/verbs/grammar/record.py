@@ -24,6 +24,8 @@ from sparkconsole.verbs.grammar.session import PlannedAction, Session
 
 UNSEEN = 5
 """The exit code of what was done or not: nobody could see which."""
+UNRECORDED = "continuing without a record"
+"""How a remark ends that says why a run could not be written down."""
 MOST_RUNS = 200
 """So far back runs are looked for that a deed ends."""
 
@@ -150,7 +152,7 @@ async def _end(session: Session, report: Report, state: RunState, code: int, **k
 def _report_fault(session: Session, report: Report) -> None:
     """What cannot be written down is done and said all the same: the record is never in the way."""
     if why := session.journal.fault():
-        report(Remark(f"{why}; continuing without a record", level="warning"))
+        report(Remark(f"{why}; {UNRECORDED}", level="warning"))
 
 
 def report_unended(session: Session, report: Report) -> bool:

@@ -12,7 +12,7 @@ from sparkconsole.clock import together
 from sparkconsole.config.inventory import ad_hoc_node
 from sparkconsole.errors import Refused, SparkError, UnknownHostKey, Unreachable, WrongUsage
 from sparkconsole.fleet.fleet import answered, failed
-from sparkconsole.model.cluster import TAKEN, Node
+from sparkconsole.model.cluster import RESERVED_NAMES, Node
 from sparkconsole.model.scan import Answering, Candidate
 from sparkconsole.model.work.answer import Answer, Sheet
 from sparkconsole.parse.machine.scan import parse_answering, parse_identity, parse_interfaces
@@ -183,7 +183,7 @@ async def _looked_at(session: Session, address: str, port: int) -> Candidate:
         return Candidate(address, reason, name=twin.name)
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", identity.hostname.split(".")[0]).strip("-._")
     if identity.is_spark:
-        name = node.name if name in ("", *TAKEN) else name
+        name = node.name if name in ("", *RESERVED_NAMES) else name
         return Candidate(address, "DGX Spark (GB10)", accepted=True, name=name)
     what = ", ".join(identity.gpus) or identity.product or "no NVIDIA GPU seen"
     return Candidate(address, f"no DGX Spark: {what}", name=name)

@@ -29,7 +29,7 @@ from sparkconsole.verbs.grammar.dispatch import understand
 from sparkconsole.verbs.grammar.execute import begin
 from sparkconsole.verbs.grammar.registry import FLAG, Result, verb
 from sparkconsole.verbs.grammar.session import Here, PlannedAction, Session
-from sparkconsole.verbs.runs import jobless
+from sparkconsole.verbs.runs import without_jobs
 
 
 @verb("runs list")
@@ -113,14 +113,14 @@ async def attach(session: Here, run_id: str, /) -> Answer | PlannedAction:
     run = session.journal.find(run_id)
     if not run.state.open:
         return Answer(_summary(run), (f"{run.id} ended already: {_state(run)}",))
-    jobless.require_left(session, run)
+    without_jobs.require_left(session, run)
     if not run.nodes:
         cause = f"{run.id} has no job to follow: what it left when its console ended is unknown"
         raise SparkError(cause, hint="sparkconsole status looks at what is there now")
     notes = tuple(f"{job.node}: {job.kind} {job.id}" for job in run.jobs)
     plan = Plan(f"Attach to {run.id}", tier=Tier.LOOK, notes=notes)
     unknown = Anything(f"how {run.id} ends is not known before")
-    follow = _attached if run.jobs else jobless.what_stands
+    follow = _attached if run.jobs else without_jobs.what_stands
     return PlannedAction(plan, lambda report: follow(session, run, report), (unknown,))
 
 
@@ -139,11 +139,11 @@ async def stop(session: Here, run_id: str, /) -> Answer | PlannedAction:
     if not run.jobs and not run.state.open:
         return Answer(_summary(run), (f"{run.id} had no job, and ended already: {_state(run)}",))
     if not run.jobs:
-        jobless.require_left(session, run)
+        without_jobs.require_left(session, run)
         note = f"`{run.verb}` has no job; looked at is what stands on {', '.join(run.nodes) or 'no node'}"
         plan = Plan(f"Close {run.id}", tier=Tier.LOOK, notes=(note,))
-        return PlannedAction(plan, partial(jobless.closed, session, run), ())
-    jobless.require_known_nodes(session, run)
+        return PlannedAction(plan, partial(without_jobs.closed, session, run), ())
+    without_jobs.require_known_nodes(session, run)
     seen = await _states(session, run.jobs)
     lost = {i: s for i, s in seen.items() if isinstance(s, SparkError)}
     running = [job for job in run.jobs if isinstance(s := seen[job.id], JobState) and s.running]
@@ -176,7 +176,7 @@ async def again(session: Here, run_id: str, /) -> Result:
         The run's id, its beginning, or its last four letters.
     """
     run = session.journal.find(run_id)
-    jobless.require_repeatable(session, run)
+    without_jobs.require_repeatable(session, run)
     result = await begin(session, understand(run.words))
     return replace(result, words=run.words) if isinstance(result, PlannedAction) else result
 

@@ -23,7 +23,7 @@ from sparkconsole.verbs.grammar.dispatch import understand
 from sparkconsole.verbs.grammar.execute import begin
 from sparkconsole.verbs.grammar.registry import verb
 from sparkconsole.verbs.grammar.session import Here, PlannedAction, Session
-from sparkconsole.verbs.runs.jobless import require_repeatable
+from sparkconsole.verbs.runs.without_jobs import require_repeatable
 from sparkconsole.verbs.serve.start import ranks_of
 
 OWN = ("serve", "keep")

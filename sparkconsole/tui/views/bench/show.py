@@ -135,12 +135,15 @@ def _count(value: float | None) -> str:
 
 def result_title(shown: Mapping[str, Any] | None, task: Task | None, result: Mapping[str, Any]) -> str:
     """For the frame: whether it succeeded, and which benchmark it was."""
+    mark = "✖ failed" if result.get("failed") else "✔ done"
     if shown is not None:
-        what, broke = f"{shown.get('when')} {shown.get('model')}", False
-    else:
-        what, broke = (task.title, task.state is TaskState.FAILED) if task else ("", False)
-    mark = "✖ failed" if broke or result.get("failed") else "✔ done"
-    return f"{mark} · {what}"
+        return f"{mark} · {shown.get('when')} {shown.get('model')}"
+    return f"{broken(task) or mark} · {task.title}" if task else mark
+
+
+def broken(task: Task) -> str:
+    """How a benchmark ended that did not succeed; empty otherwise."""
+    return "– unknown" if task.state is TaskState.UNKNOWN else "✖ failed" if task.broke else ""
 
 
 def remarks(task: Task, width: int) -> list[Text]:

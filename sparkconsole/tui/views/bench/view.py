@@ -26,7 +26,7 @@ from sparkconsole.tui.views.bench.kept import KeptBenches
 from sparkconsole.tui.views.form_view import NEXT_FIELD, FormView
 from sparkconsole.tui.widgets.log_view import LogView
 from sparkconsole.tui.widgets.styled_text import StyledText, frame_title
-from sparkconsole.tui.work import Task, TaskState
+from sparkconsole.tui.work import Task
 
 RATES = 1800
 SPREADS = ("ttft", "tpot")
@@ -172,7 +172,7 @@ class BenchView(FormView):
             self._rates.append(server.generated_per_s)
 
     def _failed(self, task: Task | None) -> bool:
-        return task is not None and task.state is TaskState.FAILED and self._shown is None
+        return task is not None and task.broke and self._shown is None
 
     def _result(self, task: Task | None) -> Mapping[str, Any] | None:
         """Of the one chosen in the list, else of the newest run."""
@@ -200,7 +200,7 @@ class BenchView(FormView):
             more = show.remarks(task, width) if task and self._shown is None else []
             pane.show([*show.result_lines(result, width), *more])
         elif task is not None and self._failed(task):
-            pane.border_title = "✖ benchmark failed"
+            pane.border_title = f"{show.broken(task)} · {frame_title(task.title)}"
             pane.show(show.remarks(task, width))
         else:
             pane.border_title = "no result yet"

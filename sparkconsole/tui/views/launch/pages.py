@@ -212,7 +212,7 @@ class ProgressBoard(WorkPane):
         if task is None:
             return
         lines = board.board(task.plan, nodes, task.news, done=task.state is TaskState.DONE)
-        failed = task.state in (TaskState.FAILED, TaskState.CANCELLED)
+        failed = task.broke or task.state is TaskState.CANCELLED
         fit(self.query_one(SheetTable), board.board_rows(lines))
         panel = self.query_one("#join")
         panel.border_title = frame_title(task.title)

@@ -53,6 +53,8 @@ def serve_status(
         return stored if server.phase is ServerPhase.UNKNOWN and server.detail else start
     if start.phase is ServerPhase.FAILED and server.phase in (ServerPhase.LOADING, ServerPhase.WEDGED):
         return stored
+    if start.phase is ServerPhase.UNKNOWN and server.phase is not ServerPhase.UNKNOWN:
+        return stored
     return _furthest(server, start)
 
 

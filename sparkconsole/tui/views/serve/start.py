@@ -40,9 +40,10 @@ def start_of(task: Task) -> ServeStatus | None:
     fresh = task.ended_s is not None and task.clock.monotonic() - task.ended_s < FRESH_S
     if fresh and task.answer is not None and task.answer.data.get("state") == "ready":
         return ServeStatus(ServerPhase.READY, model)
-    if error is None or task.state is not TaskState.FAILED:
+    if error is None or not task.broke:
         return None
-    return ServeStatus(ServerPhase.FAILED, model, stage, cause=where_and_why(error), remedy=error.hint)
+    phase = ServerPhase.FAILED if task.state is TaskState.FAILED else ServerPhase.UNKNOWN
+    return ServeStatus(phase, model, stage, cause=where_and_why(error), remedy=error.hint)
 
 
 def reached(task: Task) -> str:

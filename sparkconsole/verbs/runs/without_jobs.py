@@ -77,7 +77,7 @@ def _left(run: Run, left: Result) -> tuple[RunState | None, list[str], int]:
     again = f"to do it again: sparkconsole runs again {run.id}"
     if not any(step.verify for step in left.plan.steps):
         close = f"to close it: sparkconsole runs stop {run.id}"
-        return RunState.CANCELLED, ["what it did cannot be looked at", again, close], UNSEEN
+        return RunState.CANCELLED, ["what it did cannot be seen", again, close], UNSEEN
     lines = [f"{step.node}: not done: {step.sentence}" for step in left.plan.steps if not step.reads]
     before = {(step.get("node"), step.get("sentence")) for step in run.plan.get("steps", ())}
     same = before == {(step.node, step.sentence) for step in left.plan.steps}
