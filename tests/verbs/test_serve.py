@@ -506,7 +506,7 @@ async def test_the_link_to_a_rank_that_breaks_is_waited_for(
     monkeypatch.setattr(PretendShell, "pipe", lambda *_: asyncio.sleep(0, silent))
     rank = pair.nodes["b"]
     pair.nodes["a"].extra |= {"job-state": (0, "ended 1 0", ""), "job-read": (0, "", "")}
-    rank.extra["job-state"] = (0, "running - 7", "")
+    rank.extra |= {"job-state": (0, "running - 7", ""), "job-read": (0, "", "")}
 
     def hear(node: str, text: str) -> None:
         waits.append(f"{node}: {text}")
