@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import random
 import sys
+import time
 from pathlib import Path
 
 from tests.chaos import report
@@ -40,7 +41,7 @@ def main(words: list[str]) -> int:
     if ahead := report.missing(wanted, report.kept(folder)):
         if lacking := missing():
             sys.exit(f"real nodes need {', '.join(lacking)}")
-        with scene_on("chaos", folder / "home") as scene:
+        with scene_on("chaos", folder / "home", containerd=asked.containerd) as scene:
             for draw in ahead:
                 _make(scene, draw, folder)
     return _ended(folder)
@@ -53,6 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--most", type=int, default=100, help="how many trials are drawn")
     parser.add_argument("--only", type=int, nargs="*", metavar="NUMBER", help="of these only those numbers")
     parser.add_argument("--out", type=Path, help="where trials and table go; chaos-SEED without it")
+    parser.add_argument("--containerd", action="store_true", help="node 2 keeps images as containerd does")
     parser.add_argument("--list", action="store_true", help="verbs and the faults of each")
     return parser
 
@@ -69,6 +71,7 @@ def _drawn(seed: int, count: int) -> list[Draw]:
 
 
 def _make(scene: Scene, draw: Draw, folder: Path) -> None:
+    began = time.monotonic()
     print(f"{draw} …", flush=True)
     try:
         record = tried(scene, draw)
@@ -78,6 +81,7 @@ def _make(scene: Scene, draw: Draw, folder: Path) -> None:
     else:
         report.keep(folder, report.line_of(draw, record))
         _show(record)
+    print(f"    {time.monotonic() - began:.0f} s with its preparation", flush=True)
 
 
 def _show(record: Record) -> None:

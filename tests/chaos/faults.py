@@ -169,6 +169,11 @@ def _second_console(blow: Blow) -> None:
     blow.scene.start(*blow.verb.words(blow.scene))
 
 
+def _another(*words: str) -> Callable[[Blow], object]:
+    """Of the same person, in another terminal."""
+    return lambda blow: blow.scene.start("--yes", *words)
+
+
 def _hung_up(blow: Blow) -> None:
     """Its terminal is closed."""
     assert blow.console is not None, "a terminal is closed while the verb is under way"
@@ -236,6 +241,8 @@ FAULTS = {
         Fault("hung up", Hits.CONSOLE, _hung_up),
         Fault("killed", Hits.CONSOLE, _sent(signal.SIGKILL)),
         Fault("two consoles", Hits.NOTHING, _second_console),
+        Fault("another stops all", Hits.OTHER, _another("stop")),
+        Fault("another stops the server", Hits.OTHER, _another("serve", "stop")),
         Fault("journal full", Hits.JOURNAL, _full, _on_a_small_disk),
         Fault("journal read-only", Hits.JOURNAL, _read_only, _on_a_small_disk),
         Fault("journal removed", Hits.JOURNAL, _removed),

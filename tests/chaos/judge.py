@@ -45,8 +45,8 @@ class Found:
 def judge(record: Record) -> Verdict:
     """Right only when nothing at all was found."""
     checks = (
-        _broken, _late, _claims, _kept, _looks, _screen, _journal, _attached, _denied, _silence, _litter,
-        _words,
+        _broken, _late, _claims, _ended_by_another, _kept, _looks, _screen, _journal, _attached, _denied,
+        _silence, _litter, _words,
     )  # fmt: skip
     found = [each for check in checks for each in check(record)]
     order = list(Kind)
@@ -98,15 +98,21 @@ def _claims(record: Record) -> Iterator[Found]:
     """Each console's exit code against the nodes; a look promises something else."""
     if record.looks or record.lasts:
         return
-    for end in record.consoles:
+    for end in record.consoles if record.hits is not Hits.OTHER else (record.ending,):
         if end.in_time:
             yield from _claim(record, end)
+
+
+def _ended_by_another(record: Record) -> Iterator[Found]:
+    """The last console that says done is right."""
+    if record.undone and record.reached:
+        yield Found(Kind.WRONG, "the other console ended with 0, and what it was to end is there")
 
 
 def _claim(record: Record, end: Ending) -> Iterator[Found]:
     reached = record.reached if record.reached is not None else record.reached_after
     expected_death = record.hits is Hits.CONSOLE and end is record.ending and end.exit_code == -9
-    if end.exit_code == 0 and reached is False:
+    if end.exit_code == 0 and reached is False and not record.undone:
         yield Found(Kind.WRONG, "exit 0, and the nodes say that it is not so")
     if end.exit_code == 1 and reached:
         yield Found(Kind.WRONG, "exit 1, and the nodes say that it is done")
@@ -159,7 +165,7 @@ def _journal(record: Record) -> Iterator[Found]:
     if record.looks or record.lasts or not state or record.hits is Hits.JOURNAL:
         return
     reached = record.reached if record.reached is not None else record.reached_after
-    if state == "done" and reached is False:
+    if state == "done" and reached is False and not record.undone:
         yield Found(Kind.WRONG, "the journal says done, and the nodes say that it is not so")
     if state == "failed" and reached:
         yield Found(Kind.WRONG, "the journal says failed, and the nodes say that it is done")

@@ -13,6 +13,7 @@ class Hits(StrEnum):
     """What a fault is done to."""
 
     NOTHING = "nothing"
+    OTHER = "another console ends what this one makes"
     NODE = "node"
     CONSOLE = "console"
     JOURNAL = "journal"
@@ -76,7 +77,7 @@ class Record:
     """The verb had ended before the fault came."""
     ending: Ending = field(default_factory=lambda: Ending(0, 0))
     other: Ending | None = None
-    """A second console that did the same."""
+    """A second console, which did the same; where the fault hits OTHER, one that ends what this one makes."""
     attached: Ending | None = None
     """`runs attach`, where the journal called the run open."""
     reached: bool | None = None
@@ -106,8 +107,14 @@ class Record:
 
     @property
     def consoles(self) -> tuple[Ending, ...]:
-        """Every console that did the verb."""
+        """Every console of the trial but the one that attached."""
         return (self.ending,) if self.other is None else (self.ending, self.other)
+
+    @property
+    def undone(self) -> bool:
+        """Another console ended what this one made, and was the last to speak."""
+        crossed = self.hits is Hits.OTHER and self.other is not None and self.other.exit_code == 0
+        return crossed and self.moment_s + (self.other.took_s if self.other else 0) > self.ending.took_s
 
     @property
     def text(self) -> str:

@@ -18,6 +18,7 @@ IMAGE, CONTAINER, PORT = "vllm-node:latest", "vllm_node", 8888
 PROMPTS = 60
 SERVER = r"[v]llm serve|VLLM::|EngineCore"
 RAY = ("GCS killed", "raylet killed", "container removed")
+OTHERS = ("another stops all", "another stops the server")
 ENGINE = ("engine killed", "engine stopped", "frozen for 10 s", "operator gone for 60 s")
 
 
@@ -143,7 +144,8 @@ _LAUNCH = ("container", "port", "process", "file")
 SERVING = (
     Verb(
         "launch", _words("--yes", "launch"), _cluster,
-        ("nothing", *LINK, *SIGNALS, *JOURNAL, *RAY, *ENGINE, "data disk full", "fabric cut", "two consoles"),
+        ("nothing", *LINK, *SIGNALS, *JOURNAL, *RAY, *ENGINE, "data disk full", "fabric cut", "two consoles",
+         "another stops all"),
         image, spread_s=15.0, limit_s=330.0, leaves=_LAUNCH,
     ),
     Verb(
@@ -152,13 +154,14 @@ SERVING = (
     ),
     Verb(
         "node restart", lambda s: ("--yes", "node", "restart", s.name(2)), _restarted,
-        ("nothing", *LINK, *SIGNALS, *JOURNAL, *RAY, *ENGINE, "two consoles"), _before_restart,
+        ("nothing", *LINK, *SIGNALS, *JOURNAL, *RAY, *ENGINE, "two consoles", "another stops all"),
+        _before_restart,
         spread_s=12.0, limit_s=330.0, leaves=_LAUNCH,
     ),
     Verb(
         "serve", _words("--yes", *SERVE.split()), completes,
-        ("nothing", *LINK, *SIGNALS, *JOURNAL, *RAY, *ENGINE, "server killed", "two consoles"), _launched,
-        _server_starts, node=1, spread_s=30.0, limit_s=400.0, leaves=_LAUNCH,
+        ("nothing", *LINK, *SIGNALS, *JOURNAL, *RAY, *ENGINE, "server killed", "two consoles", *OTHERS),
+        _launched, _server_starts, node=1, spread_s=30.0, limit_s=400.0, leaves=_LAUNCH,
     ),
     Verb(
         "serve, its worker", _words("--yes", *SERVE.split()), completes, (*LINK, "raylet killed", *ENGINE),
@@ -177,7 +180,7 @@ SERVING = (
     ),
     Verb(
         "bench run", _words("--yes", *BENCH), _measured,
-        ("nothing", *LINK, *SIGNALS, *JOURNAL, *ENGINE, "server killed", "GCS killed"), _before_bench,
-        _measuring, node=1, spread_s=10.0, limit_s=240.0, leaves=_LAUNCH,
+        ("nothing", *LINK, *SIGNALS, *JOURNAL, *ENGINE, "server killed", "GCS killed", *OTHERS),
+        _before_bench, _measuring, node=1, spread_s=10.0, limit_s=240.0, leaves=_LAUNCH,
     ),
 )  # fmt: skip

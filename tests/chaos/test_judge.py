@@ -151,6 +151,15 @@ TRIALS = {
 }  # fmt: skip
 
 
+def test_what_another_console_ended_is_judged_by_the_last_that_says_done() -> None:
+    other = ended(0, "stopped", took=9.0)
+    crossed = changed(hits=Hits.OTHER, moment_s=4.0, ending=ended(0, "up", took=8.0), other=other)
+    assert judge(replace(crossed, **NOT_SO)).kind is Kind.RIGHT
+    assert judge(crossed).kind is Kind.WRONG, "the other one said stopped, and it is there"
+    first = replace(crossed, ending=ended(0, "up", took=15.0))
+    assert judge(replace(first, **NOT_SO)).kind is Kind.WRONG, "it said up after that, and it is not"
+
+
 @pytest.mark.parametrize(("record", "kind"), TRIALS.values(), ids=TRIALS)
 def test_a_record_gets_the_verdict_that_it_deserves(record: Record, kind: Kind) -> None:
     verdict = judge(record)
