@@ -90,9 +90,9 @@ far: $(READY)  ## the fast tier on the oldest Python and lowest versions, on the
 	$(TIMED) $(BIN)/python -m tests.field beyond $(FAST) --numprocesses auto
 	$(TIMED) $(BIN)/pytest -m roots
 
-# Two workers, each with a testbed of its own: more would want the memory of more model servers.
+# Two workers, each with a testbed of its own: more would want the memory of more model servers. The short chaos is among them.
 real: $(READY)
-	SPARKCONSOLE_REQUIRE_TESTBED=1 $(TIMED) $(BIN)/pytest -m real --maxfail 3 --numprocesses 2 --dist loadgroup --ignore tests/chaos
+	SPARKCONSOLE_REQUIRE_TESTBED=1 $(TIMED) $(BIN)/pytest -m real --maxfail 3 --numprocesses 2 --dist loadgroup
 
 flood: $(READY)  ## one node of four says too much, in each of its ways: memory, CPU, ages, the sentence (sshd, 15 minutes)
 	$(BIN)/python -m tests.flood $(WAYS)

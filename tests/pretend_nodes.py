@@ -44,6 +44,8 @@ class PretendNode:
     refuses: str = ""
     dies: str = ""
     lost: bool = False
+    ends_unseen: str = ""
+    """The name of a script during which the connection goes."""
     on_run: Callable[[], None] = lambda: None
     extra: dict[str, Answer] = field(default_factory=dict)
     """Answers to more scripts, by their name."""
@@ -212,6 +214,8 @@ class PretendShell:
             raise Unreachable("no route to it", node=self.node)
         self.machine.ran.append(tuple(argv))
         self.machine.secrets.update(secrets or {})
+        if self.machine.ends_unseen and self.machine.ends_unseen in argv:
+            return Completed(self.node, tuple(argv), None, b"", b"")
         status, out, err = self.machine.answer(tuple(argv))
         return Completed(self.node, tuple(argv), status, out.encode(), err.encode())
 

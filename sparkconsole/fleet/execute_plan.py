@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from sparkconsole.clock import cancelled
-from sparkconsole.errors import CommandFailed, SparkError
+from sparkconsole.errors import CommandFailed, SparkError, Unreachable
 from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.fleet.jobs import start_job
 from sparkconsole.fleet.tar import tar_of
@@ -44,15 +44,16 @@ async def execute_plan(fleet: Fleet, plan: Plan, report: Report) -> PlanOutcome:
 
 async def _execute_step(fleet: Fleet, step: Step, report: Report) -> StepOutcome:
     report(StepBegan(step.node, step.sentence))
-    began = fleet.clock.monotonic()
+    began, unseen = fleet.clock.monotonic(), False
     try:
         shell = await fleet.shell(step.node)
         detail = await _run(fleet, shell, step)
         await verify(shell, step)
         ok = True
     except SparkError as error:
-        ok, detail = False, error.cause + (f" — {error.hint}" if error.hint else "")
-    outcome = StepOutcome(step, ok, detail, fleet.clock.monotonic() - began)
+        ok, unseen = False, isinstance(error, Unreachable)
+        detail = error.cause + (f" — {error.hint}" if error.hint else "")
+    outcome = StepOutcome(step, ok, detail, fleet.clock.monotonic() - began, unseen=unseen)
     report(StepEnded(outcome))
     return outcome
 
@@ -75,11 +76,15 @@ async def fed(step: Step) -> bytes | None:
 
 
 async def verify(shell: Shell, step: Step) -> None:
-    """Reads the effect of a step back; CommandFailed with the verification's sentence when it is not so."""
+    """Reads the effect of a step back; CommandFailed with the verification's sentence when it is not so,
+
+    Unreachable when nobody could see."""
     if step.verify is None:
         return
     seen = await shell.run(step.verify.argv, timeout=step.timeout_s)
     expected = step.verify.expect
+    if seen.status is None:
+        seen.checked()
     if not seen.ok or (expected is not None and seen.text.strip() != expected):
         text = f"{step.verify.sentence}: not so: {seen.error_text.strip() or seen.text.strip()}"
         raise CommandFailed(step.verify.argv, seen.status, text, node=shell.node)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from sparkconsole.clock import Allowance
-from sparkconsole.errors import CommandFailed, SparkError, TooMuch, WrongUsage, in_short
+from sparkconsole.errors import CommandFailed, SparkError, TooMuch, Unreachable, WrongUsage, in_short
 
 DEFAULT_TIMEOUT_S = 30.0
 
@@ -63,7 +63,10 @@ class Completed:
         return self.stderr.decode("utf-8", "replace")
 
     def checked(self, hint: str = "") -> Completed:
-        """Itself when it succeeded; CommandFailed otherwise."""
+        """Itself when it succeeded; Unreachable when its end was not seen, CommandFailed otherwise."""
+        if self.status is None:
+            cause = f"the connection was lost, and how {in_short(self.argv)} ended was not seen"
+            raise Unreachable(cause, hint=hint, node=self.node)
         if not self.ok:
             raise CommandFailed(
                 self.argv, self.status, self.error_text or self.text, hint=hint, node=self.node

@@ -172,8 +172,9 @@ class Printer:
             case StepBegan(node, sentence) if self.verbose:
                 self._line("info", node, sentence)
             case StepEnded(outcome):
-                level = outcome.word if outcome.ok else "error"
-                detail = {"done": "", "error": f": {outcome.detail}"}.get(level, f": {level}")
+                level = {"failed": "error", "unknown": "warning"}.get(outcome.word, outcome.word)
+                why = f"unknown: {outcome.detail}" if outcome.unseen else outcome.detail
+                detail = "" if level == "done" else f": {outcome.word if outcome.ok else why}"
                 self._line(level, outcome.step.node, outcome.step.sentence + detail)
             case Output(node, line, quiet) if not quiet:
                 self._line("info", node, line)

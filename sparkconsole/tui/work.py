@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -305,9 +305,23 @@ def verdict(task: Task) -> tuple[str, str]:
     if task.error is not None:
         return "error", f"{title}: {task.error}"
     if task.answer is not None and task.answer.exit_code:
-        return "error", f"{title}: ended with exit code {task.answer.exit_code}"
+        return "error", f"{title}: {_why(task.news, task.answer)}"
     unrecorded = [n.text for n in task.news if isinstance(n, Remark) and n.text.endswith(UNRECORDED)]
     return ("warning" if unrecorded else "done"), "; ".join((f"{task.title}: done", *unrecorded[-1:]))
+
+
+def _why(news: Iterable[News], answer: Answer) -> str:
+    """What went wrong, as it was last said: by an error, else by a warning, else by the answer."""
+    lines: dict[str, str] = {}
+    for item in news:
+        match item:
+            case Remark(text, node, level) if not text.endswith(UNRECORDED):
+                lines[level] = f"{node}: {text}" if node else text
+            case StepEnded(outcome) if not outcome.ok:
+                lines["error"] = f"{outcome.step.node}: {outcome.step.sentence}: {outcome.detail}"
+    of_answer = [part for part in answer.parts if isinstance(part, str)]
+    code = f"ended with exit code {answer.exit_code}"
+    return lines.get("error") or lines.get("warning") or (of_answer[-1] if of_answer else code)
 
 
 @dataclass(frozen=True, slots=True)

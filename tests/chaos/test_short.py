@@ -23,7 +23,8 @@ TRIALS = named(
         ("node exec, long", "hung up"), ("status", "engine stopped"), ("image copy", "engine killed"),
         ("image copy", "killed"), ("model copy", "power"), ("model copy", "journal full"),
         ("model copy", "two consoles"), ("image build", "journal read-only"), ("stop", "journal removed"),
-        ("status", "sshd gone"),
+        ("status", "sshd gone"), ("on the screen: image copy", "power and boot"),
+        ("on the screen: model copy", "management blip"), ("on the screen: stop", "hung up"),
     ),
 )  # fmt: skip
 

@@ -112,6 +112,17 @@ async def test_a_node_that_is_gone_fails_its_step_and_nothing_goes_on(fleet: Fle
     assert wrote(diary) == ["a", "una"]
 
 
+async def test_a_step_whose_end_was_not_seen_has_not_failed(fleet: Fleet, diary: Path) -> None:
+    """The connection went with the command, or before it: done or not is unknown, and so is said."""
+    gone = await execute_plan(fleet, Plan("gone", (step(diary, "a", node="gone"),)), nobody)
+    assert [(o.word, o.unseen) for o in gone.failures()] == [("unknown", True)]
+    assert gone.unseen
+    failing = Step("a", "spark1", "fail", ("false",))
+    failed = await execute_plan(fleet, Plan("fails", (failing,)), nobody)
+    assert [(o.word, o.unseen) for o in failed.failures()] == [("failed", False)]
+    assert not failed.unseen
+
+
 async def test_cancelling_ends_the_step_and_takes_back(fleet: Fleet, diary: Path) -> None:
     began = asyncio.Event()
 

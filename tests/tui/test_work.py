@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 
@@ -12,10 +13,12 @@ from sparkconsole.config.globals import Options
 from sparkconsole.errors import SparkError
 from sparkconsole.model.work.answer import Answer
 from sparkconsole.model.work.job import RunState
-from sparkconsole.model.work.plan import Plan
+from sparkconsole.model.work.news import News, Remark, StepEnded
+from sparkconsole.model.work.plan import Plan, Step, StepOutcome
 from sparkconsole.model.work.tier import Tier
-from sparkconsole.tui.work import Task, TaskState, Work
+from sparkconsole.tui.work import Task, TaskState, Work, verdict
 from sparkconsole.verbs.grammar.open_session import open_session
+from sparkconsole.verbs.grammar.record import UNRECORDED
 from tests.tui.harness import soon
 
 
@@ -136,6 +139,28 @@ async def test_letting_go_leaves_detached_work_running() -> None:
         await the_end(task)
         assert task.state is TaskState.CANCELLED
         assert work.session.journal.find(task.run_id).ended is None, "it goes on and can be attached to"
+
+
+SLOW = Remark("slow", "spark-01", "warning")
+NOT_ENDED = StepOutcome(Step("a", "spark-01", "end it", ("true",)), ok=False, detail="busy")
+REMARKS = {
+    "an error": ([Remark("no room", "spark-02", "error"), SLOW], "spark-02: no room"),
+    "a warning": ([Remark("read slowly", "spark-01"), SLOW], "spark-01: slow"),
+    "of all nodes": ([Remark("copy to b failed: gone", level="error")], "copy to b failed: gone"),
+    "a step": ([StepEnded(NOT_ENDED)], "spark-01: end it: busy"),
+    "only no record": ([Remark(f"disk full; {UNRECORDED}", level="warning")], "3 of 8 requests failed"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("news", "why"), REMARKS.values(), ids=REMARKS)
+def test_what_went_wrong_is_said_and_not_a_number(news: list[News], why: str) -> None:
+    answer = Answer({}, ("3 of 8 requests failed",), exit_code=1)
+    task = Task(("bench",), Plan("it"), state=TaskState.FAILED, answer=answer)
+    for each in news:
+        task.hear(each)
+    assert verdict(task) == ("error", f"it: {why}")
+    unknown = replace(task, state=TaskState.UNKNOWN, answer=replace(answer, exit_code=3))
+    assert verdict(unknown) == ("error", f"it: how it ended is unknown: {why}")
 
 
 async def test_a_stream_becomes_work_whose_output_is_kept() -> None:

@@ -20,7 +20,7 @@ from sparkconsole.fleet.serve.start import ServeFailed, follow_start
 from sparkconsole.fleet.waiting import waits_reported_to
 from sparkconsole.model.work.answer import Answer
 from sparkconsole.model.work.job import Job, JobKind
-from sparkconsole.model.work.news import Advance, News, Remark, StepBegan, nobody
+from sparkconsole.model.work.news import Advance, News, Remark, StepBegan, StepEnded, nobody
 from sparkconsole.remote.shell import Completed
 from sparkconsole.verbs.grammar.dispatch import understand
 from sparkconsole.verbs.grammar.session import Options, PlannedAction, Session
@@ -228,6 +228,31 @@ async def test_a_lost_node_is_unknown_and_holds_up_nothing(session: Session, pai
     assert answer.data["nodes"] == {"a": "ended", "b": "unknown: no route to it"}
     assert answer.data["stopped"] is False
     assert pair.nodes["a"].serving == []
+
+
+@pytest.mark.parametrize("back", [True, False], ids=["comes back", "stays away"])
+@pytest.mark.parametrize("cut", ["before it ran", "while it ran"])
+async def test_a_link_that_breaks_while_a_server_ends_is_unknown_until_somebody_looked(
+    session: Session, pair: PretendCluster, back: bool, cut: str
+) -> None:
+    up(pair, "solo")
+    head = pair.nodes["a"]
+    head.serve("org/m", "--port", "8888")
+    head.ends_unseen = "serve-stop"
+    head.serving = [] if cut == "while it ran" else head.serving
+    action = planned(await stop(session))
+
+    def hear(news: News) -> None:
+        head.lost = head.lost or (isinstance(news, StepEnded) and not back)
+
+    answer = await action.execute(hear)
+    if not back:
+        assert (answer.exit_code, answer.data["nodes"]) == (3, {"a": "unknown: no route to it"})
+    elif cut == "while it ran":
+        assert (answer.exit_code, answer.data["nodes"]) == (0, {"a": "ended"})
+    else:
+        assert answer.exit_code == 1
+        assert "no process of it is left: not so" in answer.data["nodes"]["a"]
 
 
 async def test_a_server_that_stays_is_said_so(session: Session, pair: PretendCluster) -> None:

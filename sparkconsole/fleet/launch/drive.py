@@ -125,7 +125,9 @@ class _Drive:
         event = await self._outcome(step)
         detail = event.why.cause if isinstance(event, StepFailed) else ""
         elapsed = self.fleet.clock.monotonic() - began
-        self.report(StepEnded(StepOutcome(step, isinstance(event, StepDone), detail, elapsed)))
+        unseen = isinstance(event, StepFailed) and event.lost
+        ended = StepOutcome(step, isinstance(event, StepDone), detail, elapsed, unseen=unseen)
+        self.report(StepEnded(ended))
         self._events.put_nowait(event)
 
     async def _outcome(self, step: Step) -> StepDone | StepFailed:

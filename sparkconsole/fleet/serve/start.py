@@ -248,5 +248,7 @@ async def _clear_one(fleet: Fleet, job: Job, report: Report) -> None:
     try:
         await cancel_job(fleet, job)
         await forget_job(fleet, job)
+    except Unreachable as error:
+        report(Remark(f"whether rank {job.rank} ended is unknown: {error.cause}", job.node, "warning"))
     except SparkError as error:
         report(Remark(f"rank {job.rank} could not be ended: {error.cause}", job.node, "error"))

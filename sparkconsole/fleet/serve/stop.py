@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
-from sparkconsole.errors import Refused, SparkError
+from sparkconsole.errors import Refused, SparkError, Unreachable
+from sparkconsole.fleet.execute_plan import verify
 from sparkconsole.fleet.fleet import Fleet, answered, failed
 from sparkconsole.fleet.jobs import job_state
 from sparkconsole.model.launch.site import Site
@@ -122,6 +123,8 @@ class End:
     before_bytes: int = 0
     """MemAvailable before and after."""
     after_bytes: int = 0
+    unknown: bool = False
+    """Nobody could see."""
 
     def memory(self) -> str | None:
         """As it changed; None where it is not known."""
@@ -130,16 +133,23 @@ class End:
 
 async def read_back(fleet: Fleet, found_servers: RunningServers, outcome: PlanOutcome) -> tuple[End, ...]:
     """Every node's end: its processes, its port, its memory. A node that cannot be asked is unknown."""
+    wrong = {o.step.node: o.detail for o in outcome.failures() if not o.unseen}
+    unsure = {o.step.node: o.step for o in outcome.failures() if o.unseen}
+    again = await fleet.ask(lambda shell: verify(shell, unsure[shell.node]), unsure) if unsure else {}
     answers = await fleet.ask(lambda shell: look(shell, found_servers.container), found_servers.sites)
-    wrong = {o.step.node: o.detail for o in outcome.failures()}
-    ends = [_read(found_servers, node, answers[node], wrong.get(node, "")) for node in found_servers.sites]
-    lost = [End(node, f"unknown: {error.cause}", ok=False) for node, error in found_servers.lost.items()]
-    return (*ends, *lost)
+    lost = {**found_servers.lost, **failed(answers)}
+    for node, error in failed(again).items():
+        if isinstance(error, Unreachable):
+            lost.setdefault(node, error)
+        else:
+            wrong[node] = error.cause
+    seen = {node: site for node, site in answered(answers).items() if node not in lost}
+    ends = [_read(found_servers, node, site, wrong.get(node, "")) for node, site in seen.items()]
+    unknown = [End(n, f"unknown: {error.cause}", ok=False, unknown=True) for n, error in lost.items()]
+    return (*ends, *unknown)
 
 
-def _read(found_servers: RunningServers, node: str, after: Site | SparkError, wrong: str) -> End:
-    if isinstance(after, SparkError):
-        return End(node, f"unknown: {after.cause}", ok=False)
+def _read(found_servers: RunningServers, node: str, after: Site, wrong: str) -> End:
     before = found_servers.sites[node]
     taken = found_servers.port in after.listening and bool(found_servers.ours(node))
     why = wrong or (f"port {found_servers.port} is still in use" if taken else "")

@@ -100,9 +100,11 @@ async def send_all(
             return untouched(task)
         host = task.receiver.name
         started = await execute_plan(fleet, Plan(f"copy to {host}", copy_steps(task)), report)
-        if not started.ok:
-            return CopyResult(host, CopyState.FAILED, detail=started.failures()[0].detail, exit_code=1)
         copy = payload(task.job)
+        for failure in started.failures():
+            if failure.unseen:
+                return copy.lost(Unreachable(failure.detail, node=failure.step.node))
+            return CopyResult(host, CopyState.FAILED, detail=failure.detail, exit_code=1)
         try:
             return await follow_one(fleet, copy, report)
         except SparkError as error:

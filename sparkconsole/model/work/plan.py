@@ -136,12 +136,14 @@ class StepOutcome:
     duration_s: float = 0.0
     seen: bool = False
     """Its effect was read back in some other way than the step's own verification."""
+    unseen: bool = False
+    """Not `ok`, as its node was lost: done or not is unknown."""
 
     @property
     def word(self) -> str:
-        """`failed`; `started`: a job, which runs on; `done`: it was read back; `sent`: what is left."""
+        """`failed`, `unknown`; `started`: a job, which runs on; `done`: read back; `sent`: the rest."""
         if not self.ok:
-            return "failed"
+            return "unknown" if self.unseen else "failed"
         if self.step.job is not None:
             return "started"
         return "done" if self.seen or self.step.reads or self.step.verify is not None else "sent"
@@ -157,6 +159,11 @@ class PlanOutcome:
     def ok(self) -> bool:
         """Every step succeeded."""
         return all(o.ok for o in self.outcomes)
+
+    @property
+    def unseen(self) -> bool:
+        """How it ended is unknown: of a step that did not succeed the end was not seen."""
+        return any(o.unseen for o in self.outcomes)
 
     def failures(self) -> tuple[StepOutcome, ...]:
         """The steps that failed, first one first."""

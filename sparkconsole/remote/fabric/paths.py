@@ -38,6 +38,8 @@ async def look_along(shell: Shell, ways: Sequence[RailWay]) -> tuple[Path, ...]:
         return ()
     words = boot_argv("gate-look", f"{LIMIT_S:g}", json.dumps(lines))
     done = await shell.run(words, stdin=boot_input("fabric", "paths_program.py"), timeout=20)
+    if done.status is None:
+        done.checked()
     if not done.ok:
         hint = "python3 is needed there" if done.status == 127 else ""
         raise CommandFailed(_NAME, done.status, done.error_text, hint=hint, node=shell.node)

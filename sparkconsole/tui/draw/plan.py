@@ -11,7 +11,7 @@ from sparkconsole.model.text.redact import command_line, presentable, redact_wor
 from sparkconsole.model.work.plan import Plan, Step
 from sparkconsole.tui.draw.sheet import sheet_lines
 
-MARKS = {"running": "▶", "started": "▶", "sent": "▶", "done": "✔", "failed": "✖", "": "○"}
+MARKS = {"running": "▶", "started": "▶", "sent": "▶", "done": "✔", "failed": "✖", "unknown": "?", "": "○"}
 SHORT = 3
 """Lines of a script that are shown without being asked for."""
 

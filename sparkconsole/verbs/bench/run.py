@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from cyclopts import Parameter
 
 from sparkconsole.config.paths import write_private
-from sparkconsole.errors import Refused, SparkError
+from sparkconsole.errors import Refused, SparkError, Unreachable
 from sparkconsole.fleet.execute_plan import execute_plan
 from sparkconsole.fleet.jobs import follow_job, forget_job, job_state
 from sparkconsole.fleet.serve.start import servers_on
@@ -103,6 +103,10 @@ async def run(
     async def execute(report: Report) -> Answer:
         session.record_jobs((job,))
         for failure in (await execute_plan(session.fleet, plan, report)).failures():
+            if failure.unseen:
+                raise Unreachable(
+                    f"whether the benchmark started is unknown: {failure.detail}", node=job.node
+                )
             raise SparkError(f"the benchmark did not start: {failure.detail}", node=job.node)
         return await follow_bench(session, session.own_run(), job, report)
 

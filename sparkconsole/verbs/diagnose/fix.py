@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from sparkconsole.errors import SparkError
+from sparkconsole.errors import SparkError, Unreachable
 from sparkconsole.fleet.execute_plan import execute_plan
 from sparkconsole.model.checks import Finding, Fix, Severity
 from sparkconsole.model.foresight.effect import Anything
@@ -44,6 +44,8 @@ class _Done:
 
     trouble: dict[Finding, str] = field(default_factory=dict)
     sheets: list[Sheet | str] = field(default_factory=list)
+    unseen: bool = False
+    """Of one of them nobody saw the end."""
 
 
 async def plan_fixes(session: Session, findings: Sequence[Finding], again: Again) -> PlannedAction | None:
@@ -72,6 +74,7 @@ async def plan_fixes(session: Session, findings: Sequence[Finding], again: Again
             failures = (await execute_plan(session.fleet, Plan(TITLE, (step,)), report)).failures()
             if failures:
                 done.trouble[finding] = failures[0].detail
+                done.unseen |= failures[0].unseen
         for copy in copies:
             await _copied(copy, done, report)
         return _fixed(tried, done, *await again())
@@ -122,6 +125,7 @@ async def _copied(copy: _Copy, done: _Done, report: Report) -> None:
         answer = await copy.action.execute(report)
     except SparkError as error:
         done.trouble |= dict.fromkeys(copy.findings, error.cause)
+        done.unseen |= isinstance(error, Unreachable)
         return
     done.sheets += answer.parts
     if answer.exit_code:
@@ -142,5 +146,5 @@ def _fixed(tried: Sequence[Finding], done: _Done, after: tuple[Finding, ...], an
         rows.append((word, finding.node, finding.check, trouble or finding.sentence))
         data.append({**finding.as_data(), "result": result, "detail": trouble})
     sheet = Sheet.of(("", "node", "check", "what was found"), rows)
-    code = answer.exit_code or (1 if done.trouble else 0)
+    code = answer.exit_code or (Unreachable.exit_code if done.unseen else 1 if done.trouble else 0)
     return Answer({**answer.data, "mended": data}, (*done.sheets, sheet, *answer.parts), code)

@@ -83,7 +83,8 @@ async def execute_action(
 def require_done(outcome: PlanOutcome) -> None:
     """SparkError with the first step that did not succeed."""
     for end in outcome.failures():
-        raise SparkError(f"{end.step.sentence}: {end.detail}", node=end.step.node)
+        kind = Unreachable if end.unseen else SparkError
+        raise kind(f"{end.step.sentence}: {end.detail}", node=end.step.node)
 
 
 def _final_steps(plan: Plan, steps: Mapping[str, str], state: RunState) -> dict[str, str]:
@@ -210,6 +211,6 @@ def kept(news: News) -> str:
         case Output(node, line) | Remark(line, node):
             return f"{node} {line}".strip()
         case StepEnded(outcome):
-            mark = outcome.word if outcome.ok else f"failed: {outcome.detail}"
+            mark = outcome.word if outcome.ok else f"{outcome.word}: {outcome.detail}"
             return f"{outcome.step.node} {outcome.step.sentence}: {mark}"
     return ""

@@ -183,7 +183,8 @@ class _Removal:
             return cls(cut, RemovalEnd.UNKNOWN, error.cause)
         refused = outcome.detail if outcome is not None and not outcome.ok else ""
         if cut.image is None:
-            return cls._of_the_cache(cut, before, after, refused)
+            unseen = outcome is not None and outcome.unseen
+            return cls._of_the_cache(cut, before, after, refused, unseen=unseen)
         if not cut.left(after.nodes[node]):
             return cls(cut, RemovalEnd.GONE)
         if outcome is not None:
@@ -191,12 +192,12 @@ class _Removal:
         return cls(cut, RemovalEnd.STAYS, after.decision.why(node, cut.image) or "it has a name by now")
 
     @classmethod
-    def _of_the_cache(cls, cut: Cut, before: Seen, after: Seen, refused: str) -> _Removal:
+    def _of_the_cache(cls, cut: Cut, before: Seen, after: Seen, refused: str, *, unseen: bool) -> _Removal:
         """What is counted afterwards decides; the builder keeps of it what younger steps are built on."""
         node = cut.step.node
         was, left = before.decision.cache.get(node, 0), after.decision.cache.get(node, 0)
         if refused:
-            return cls(cut, RemovalEnd.STAYS, refused)
+            return cls(cut, RemovalEnd.UNKNOWN if unseen else RemovalEnd.STAYS, refused)
         if after.nodes[node].usage is None:
             return cls(cut, RemovalEnd.UNKNOWN, after.nodes[node].why_no_usage)
         kept = f"docker pruned it, it says, and all {size(left)} are still there"
@@ -214,7 +215,8 @@ def _answer(before: Seen, after: Seen, ends: Sequence[_Removal]) -> Answer:
     lines += [f"{n}: unknown: {error.cause}" for n, error in lost.items() if n not in nodes]
     found = {**_data(before), "nodes": data, "unknown": {n: e.as_data() for n, e in lost.items()}}
     code = 1 if any(end.state is RemovalEnd.STAYS for end in ends) else 0
-    code = code or max((e.exit_code for e in lost.values()), default=0)
+    unknown = Unreachable.exit_code if any(end.state is RemovalEnd.UNKNOWN for end in ends) else 0
+    code = code or max((e.exit_code for e in lost.values()), default=unknown)
     return Answer(found, (Sheet.of(heads, rows), *lines), code)
 
 

@@ -73,7 +73,7 @@ async def _execute(session: Session, plan: Plan, before: dict[str, MemoryState],
     rows = [(n, *(_change(a, b) for _, a, b in seen[n][:2]), values[n]) for n in before]
     data = {n: {**{w: [a, b] for w, a, b in seen[n]}, "ok": n not in wrong, "said": values[n],
                 "way": before[n].way.value} for n in before}  # fmt: skip
-    code = Unreachable.exit_code if failed(answers) else int(bool(wrong))
+    code = Unreachable.exit_code if outcome.unseen or failed(answers) else int(bool(wrong))
     return Answer({"nodes": data}, (Sheet.of(("node", "MemAvailable", "MemFree", ""), rows),), code)
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from sparkconsole.errors import Refused, SparkError
+from sparkconsole.errors import Refused, SparkError, Unreachable
 from sparkconsole.fleet.execute_plan import execute_plan
 from sparkconsole.fleet.launch.await_memory import await_memory
 from sparkconsole.fleet.run_time_values import Fresh
@@ -383,7 +383,7 @@ async def stop(session: Here, *, port: int = 8888, name: str | None = None) -> A
             "nodes": {e.node: e.text for e in ends},
             "available": {e.node: [e.before_bytes, e.after_bytes] for e in ends if e.after_bytes},
         }
-        code = 3 if scene.lost else 0 if data["stopped"] else 1
+        code = min((Unreachable.exit_code if e.unknown else 1 for e in ends if not e.ok), default=0)
         return Answer(data, (Sheet.of(("node", "server", "memory available"), rows),), code)
 
     return PlannedAction(plan, execute, (ServerGone(tuple(scene.sites), container, port),))

@@ -20,7 +20,7 @@ from sparkconsole.model.work.run_line import RunLine, gist
 from sparkconsole.tui.draw.bars import number_heads
 from sparkconsole.tui.draw.columns import Column, TableRow
 from sparkconsole.tui.draw.frame import folded, plain, where_and_why
-from sparkconsole.tui.draw.plan import plan_text
+from sparkconsole.tui.draw.plan import MARKS, plan_text
 from sparkconsole.tui.draw.sheet import sheet_lines
 from sparkconsole.tui.line.complete import verb_of
 from sparkconsole.tui.work import Task
@@ -204,7 +204,7 @@ def marks_of(plan: Plan, output: Iterable[str]) -> dict[str, str]:
         for begin, step in values.items():
             if line.startswith(begin):
                 word = line[len(begin) :].partition(":")[0]
-                found |= {step: word} if word in ("started", "sent", "done", "failed") else {}
+                found |= {step: word} if word in MARKS else {}
     return found
 
 
