@@ -74,7 +74,7 @@ async def reconnected(fleet: Fleet, node: str, cause: str, within_s: float = REC
 
     def lost(seconds: float) -> Iterator[tuple[str, str]]:
         since = f" {seconds:.0f} s ago" if seconds >= 1 else ""
-        yield node, f"{cause}{since}; what runs there goes on, and is waited for until {end}"
+        yield node, f"{cause}{since}; it is waited for until {end}, and what runs there goes on"
 
     async with waiting(lost, first_s=0.0):
         await fleet.reconnect(node, within_s)

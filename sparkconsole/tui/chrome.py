@@ -11,7 +11,6 @@ from textual.widgets import Static
 
 from sparkconsole.fleet.store import Reachability, Store
 from sparkconsole.model.text.redact import presentable
-from sparkconsole.model.work.news import advance_word
 from sparkconsole.tui.keyboard.keys import VIEWS, Key
 
 if TYPE_CHECKING:
@@ -88,8 +87,7 @@ def _work(console: Host) -> str:
     if not running:
         return f"unattended: {left[0].verb}{more}" if left else ""
     task = running[-1]
-    progress = f" {advance_word(task.latest)}" if task.latest else ""
-    return f"▶ {task.words[0]}{progress}{more}"
+    return f"{f'▶ {task.words[0]} {task.progress}'.strip()}{more}"
 
 
 def _counts(store: Store) -> tuple[str, ...]:

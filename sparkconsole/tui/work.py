@@ -26,7 +26,16 @@ from sparkconsole.model.logs.line import LogLine, log_line
 from sparkconsole.model.text.redact import LineRedactor, redact_data
 from sparkconsole.model.work.answer import Answer, Row
 from sparkconsole.model.work.job import Run, RunState
-from sparkconsole.model.work.news import Advance, News, Output, Remark, Report, StepBegan, StepEnded
+from sparkconsole.model.work.news import (
+    Advance,
+    News,
+    Output,
+    Remark,
+    Report,
+    StepBegan,
+    StepEnded,
+    advance_word,
+)
 from sparkconsole.model.work.plan import Plan
 from sparkconsole.verbs.grammar.dispatch import understand
 from sparkconsole.verbs.grammar.execute import begin, execute
@@ -84,6 +93,8 @@ class Task:
     handle: asyncio.Task[None] | None = None
     latest: Advance | None = None
     """The newest advance, of the phase that is under way."""
+    remark: str = ""
+    """What was said since then, by which node: what it waits for, where nothing advances."""
     _heard_s: dict[tuple[str, str], float] = field(default_factory=dict)
     version: int = 0
     """Grows with every change."""
@@ -118,6 +129,11 @@ class Task:
         """Seconds since it began, until it ended."""
         return (self.ended_s or self.clock.monotonic()) - self.began_s
 
+    @property
+    def progress(self) -> str:
+        """How far it is, or what was said since it last advanced."""
+        return self.remark or (advance_word(self.latest) if self.latest else "")
+
     def hear(self, news: News) -> None:
         """Takes news in; never blocks, never raises."""
         self.version += 1
@@ -128,10 +144,13 @@ class Task:
                 self.steps[outcome.step.id] = outcome.word
             case Advance():
                 self.advances[news.node, news.what] = self.latest = news
+                self.remark = ""
                 self._heard_s[news.node, news.what] = self.clock.monotonic()
                 return
             case Remark(_, node) if self.latest and (self.latest.node, self.latest.unit) == (node, "%"):
                 self.latest = None  # the per cent of a phase are not those of the next one
+        if isinstance(news, Remark):
+            self.remark = f"{news.node}: {news.text}" if news.node else news.text
         if not isinstance(news, Output):
             self.news.append(news)
         if line := kept(news):

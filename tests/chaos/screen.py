@@ -18,6 +18,8 @@ WIDTH, HEIGHT = 160, 48
 OPENS_S, PLANS_S, LEAVES_S = 40.0, 60.0, 20.0
 _NEWEST = re.compile(r"^[ ▌]*(\S) +\d\d:\d\d today ", re.M)
 """The sign of the newest run in the view of runs: the list begins with it."""
+_CHOSEN = re.compile(r"^ *▌ *(\S) +\d\d:\d\d today ", re.M)
+"""The same of the run under the cursor: it stays there when another console begins one."""
 _WORD = re.compile(r"Type {2}(\S+) {2}to confirm")
 CODES = {"✔": 0, "✖": 1, "?": 5, "–": 130}
 """The exit code that would say on the command line what that sign says."""
@@ -139,7 +141,8 @@ class Screen:
         return "▶" in shown.partition("\n")[0] or "esc close" in shown
 
     def _sign(self) -> str:
-        found = _NEWEST.search(self.read())
+        shown = self.read()
+        found = _CHOSEN.search(shown) or _NEWEST.search(shown)
         return found[1] if found else ""
 
     def _told(self, what: str) -> str:

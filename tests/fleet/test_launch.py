@@ -174,6 +174,22 @@ async def test_a_link_that_breaks_while_nodes_join_is_waited_for(
     assert pair.running == {"spark1", "spark2"}
 
 
+async def test_a_launch_without_news_says_what_it_waits_for(
+    pair: PretendCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(launching, "AGAIN_S", 0.05)
+    pair.absent, heard = {"spark2"}, list[str]()
+
+    def hear(news: News) -> None:
+        if isinstance(news, Remark) and "nothing new for" in news.text:
+            heard.append(f"{news.node} {news.text.partition(':')[0]}")
+            pair.absent = set()
+
+    async with pair.fleet() as fleet:
+        await drive_launch(fleet, state_of(pair), hear, timeout_s=60)
+    assert "spark2 running" in heard
+
+
 async def test_a_link_that_does_not_come_back_ends_the_launch(
     pair: PretendCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,7 +13,7 @@ from sparkconsole.config.globals import Options
 from sparkconsole.errors import SparkError
 from sparkconsole.model.work.answer import Answer
 from sparkconsole.model.work.job import RunState
-from sparkconsole.model.work.news import News, Remark, StepEnded
+from sparkconsole.model.work.news import Advance, News, Remark, StepEnded
 from sparkconsole.model.work.plan import Plan, Step, StepOutcome
 from sparkconsole.model.work.tier import Tier
 from sparkconsole.tui.work import Task, TaskState, Work, verdict
@@ -161,6 +161,18 @@ def test_what_went_wrong_is_said_and_not_a_number(news: list[News], why: str) ->
     assert verdict(task) == ("error", f"it: {why}")
     unknown = replace(task, state=TaskState.UNKNOWN, answer=replace(answer, exit_code=3))
     assert verdict(unknown) == ("error", f"it: how it ended is unknown: {why}")
+
+
+def test_what_is_waited_for_stands_in_the_place_of_progress_that_is_old() -> None:
+    task = Task(("image", "copy"), Plan("copy"))
+    sent = Advance("spark-02", "copy x", 4_000_000, 16_000_000, "B")
+    task.hear(sent)
+    advanced = task.progress
+    assert "4.0 MB of 16.0 MB" in advanced
+    task.hear(Remark("lost, and is waited for until 15:04:12", "spark-01", "warning"))
+    assert task.progress == "spark-01: lost, and is waited for until 15:04:12"
+    task.hear(sent)
+    assert task.progress == advanced
 
 
 async def test_a_stream_becomes_work_whose_output_is_kept() -> None:

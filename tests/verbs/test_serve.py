@@ -548,7 +548,38 @@ async def test_the_link_to_a_rank_that_breaks_is_waited_for(
     with waits_reported_to(hear), pytest.raises(ServeFailed) as caught:
         await follow_start(session.fleet, jobs, nobody)
     assert "is waited for until" in waits[0]
-    assert ("the node of rank 1 is lost" in caught.value.cause) is not back
+    assert ("a rank's node is lost" in caught.value.cause) is not back
+
+
+async def test_a_start_whose_operator_is_cut_off_has_not_failed(
+    session: Session, pair: PretendCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody can end what goes on there, and it may come up."""
+    up(pair)
+    monkeypatch.setattr("sparkconsole.fleet.serve.start.RANKS_S", 0.0)
+    monkeypatch.setattr("sparkconsole.fleet.serve.start.LINK_S", 0.05)
+    monkeypatch.setattr(PretendShell, "pipe", lambda *_: asyncio.sleep(0, _Silent()))
+    job = Job(id="serve-n-0", node="a", kind=JobKind.SERVE, argv=("vllm",), container="vllm_node")
+    for node in pair.nodes.values():
+        node.lost = True
+    with pytest.raises(Unreachable):
+        await follow_start(session.fleet, (job,), nobody)
+
+
+async def test_a_container_that_ends_while_its_server_starts_ends_the_start(
+    session: Session, pair: PretendCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ray's engine would wait for the other node's rank for ever, and say nothing."""
+    up(pair)
+    monkeypatch.setattr("sparkconsole.fleet.serve.start.RANKS_S", 0.0)
+    monkeypatch.setattr(PretendShell, "pipe", lambda *_: asyncio.sleep(0, _Silent()))
+    job = Job(id="serve-n-0", node="a", kind=JobKind.SERVE, argv=("vllm",), container="vllm_node")
+    pair.nodes["a"].extra |= dict.fromkeys(("job-cancel", "job-forget"), (0, "", ""))
+    pair.nodes["b"].containers["vllm_node"]["running"] = False
+    with pytest.raises(ServeFailed, match="its container vllm_node does not run") as caught:
+        await follow_start(session.fleet, (job,), nobody)
+    assert caught.value.node == "b"
+    assert caught.value.hint == "sparkconsole launch --repair"
 
 
 async def test_a_server_without_a_word_in_a_sound_container(

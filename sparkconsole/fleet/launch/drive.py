@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Coroutine, Iterable
+from collections.abc import Coroutine, Iterable, Iterator
 from contextlib import suppress
 
 from sparkconsole.clock import cancelled, together
@@ -12,6 +12,7 @@ from sparkconsole.errors import Cancelled, CommandFailed, SparkError, TimedOut, 
 from sparkconsole.fleet.execute_plan import verify
 from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.fleet.jobs import LINK_S, reconnected
+from sparkconsole.fleet.waiting import AGAIN_S, Wait, waiting
 from sparkconsole.model.launch.spec import Backend
 from sparkconsole.model.launch.state import (
     CancelAsked,
@@ -29,6 +30,7 @@ from sparkconsole.model.launch.state import (
     TimeUp,
     Why,
 )
+from sparkconsole.model.text.units import minutes_or_seconds
 from sparkconsole.model.work.news import Output, Remark, Report, StepBegan, StepEnded
 from sparkconsole.model.work.plan import Step, StepOutcome
 from sparkconsole.parse.image.docker import name_taken, why_refused
@@ -73,19 +75,28 @@ class _Drive:
         self._shown: dict[str, NodeProgress] = {}
         self._awaited: set[str] = set()
         self._timer: asyncio.Task[None] | None = None
+        self._wait: Wait | None = None
 
     async def run(self) -> None:
         """Until the launch is over; cancelling it takes back what was started before it lets go."""
         self._spawn(self._watch())
         try:
             self._start(self.state.begin())
-            await self._until_over()
+            async with waiting(
+                self._still, AGAIN_S, lambda n, text: self.report(Remark(text, n))
+            ) as self._wait:
+                await self._until_over()
         except asyncio.CancelledError:
             self._feed(CancelAsked())
             await self._until_over()
             raise
         finally:
             await cancelled(self._tasks)
+
+    def _still(self, seconds: float) -> Iterator[tuple[str, str]]:
+        for now in self.state.board():
+            if now.reach in _WATCHED[:-1] and now.node not in self._awaited:
+                yield now.node, f"{now.reach.value}: nothing new for {minutes_or_seconds(seconds)}"
 
     async def _until_over(self) -> None:
         while not self.state.over:
@@ -115,6 +126,8 @@ class _Drive:
         for now in self.state.board():
             if self._shown.get(now.node) != now:
                 self._shown[now.node] = now
+                if self._wait is not None:
+                    self._wait.heard()
                 why = f": {now.why}" if now.why else ""
                 level = "error" if now.reach in (NodeStage.FAILED, NodeStage.LOST) else "info"
                 self.report(Remark(f"{now.reach.value}{why}", now.node, level))

@@ -159,7 +159,8 @@ async def _until_ready(
             raise await _failure(fleet, [lead, *others], log)
         if fleet.clock.monotonic() - looked > RANKS_S:
             looked = fleet.clock.monotonic()
-            await _require_ranks(fleet, others, log)
+            await _require_ranks(fleet, lead, others, log)
+            await _require_containers(fleet, lead)
         if log.ready:
             with contextlib.suppress(SparkError):
                 return await _proved(fleet, lead)
@@ -184,24 +185,39 @@ async def _keep_logs(fleet: Fleet, jobs: Sequence[Job], report: Report) -> None:
                 report(Output(job.node, line, quiet=True))
 
 
-async def _require_ranks(fleet: Fleet, others: Sequence[Job], log: ServeLogReader) -> None:
+async def _require_ranks(fleet: Fleet, lead: Job, others: Sequence[Job], log: ServeLogReader) -> None:
     """A rank that ended, or whose node is gone, will never join."""
     for job in others:
         try:
             state = await job_state(fleet, job)
         except Unreachable as error:
-            await _link_again(fleet, job, error)
+            await _link_again(fleet, lead, job.node, error)
             continue
         if not state.running:
             raise await _failure(fleet, [job], log)
 
 
-async def _link_again(fleet: Fleet, job: Job, lost: Unreachable) -> None:
-    """Waits for a link that broke: the rank starts on meanwhile."""
+async def _require_containers(fleet: Fleet, lead: Job) -> None:
+    """An engine waits for ever for a rank whose container ended."""
     try:
-        await reconnected(fleet, job.node, lost.cause, LINK_S)
+        await find_stage(fleet, lead.container)
     except Unreachable as error:
-        raise ServeFailed(f"the node of rank {job.rank} is lost: {error.cause}", node=job.node) from error
+        await _link_again(fleet, lead, error.node, error)
+    except Refused as ended:
+        if ended.node != lead.node:  # its own container takes the server along, whose log says more
+            cause = f"{ended.cause}, and the server waits for it"
+            raise ServeFailed(cause, hint=ended.hint, node=ended.node) from ended
+    except SparkError:
+        pass  # what an engine does not say now is asked again
+
+
+async def _link_again(fleet: Fleet, lead: Job, node: str, lost: Unreachable) -> None:
+    """Waits for a link that broke: ranks start on meanwhile. Where nobody can end them they may come up."""
+    try:
+        await reconnected(fleet, node, lost.cause, LINK_S)
+    except Unreachable as error:
+        await job_state(fleet, lead)
+        raise ServeFailed(f"a rank's node is lost: {error.cause}", node=node) from error
 
 
 async def _failure(fleet: Fleet, jobs: Sequence[Job], followed: ServeLogReader) -> ServeFailed:

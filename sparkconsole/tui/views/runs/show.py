@@ -13,7 +13,6 @@ from sparkconsole.model.text.units import UNKNOWN, stopwatch
 from sparkconsole.model.work.answer import Sheet
 from sparkconsole.model.work.export import verb_line
 from sparkconsole.model.work.job import Run, RunState
-from sparkconsole.model.work.news import advance_word
 from sparkconsole.model.work.plan import Plan, Step
 from sparkconsole.model.work.run_difference import leaves
 from sparkconsole.model.work.run_line import RunLine, gist
@@ -118,10 +117,15 @@ def where(nodes: Sequence[str], names: Sequence[str]) -> str:
     return f"{len(nodes)}/{len(names)}" if set(nodes) <= set(names) else f"{len(nodes)} nodes"
 
 
+def _gist(task: Task) -> str:
+    if task.running:
+        return f"running {task.progress}".strip()
+    return gist(task.answer.data if task.answer else {})
+
+
 def of_task(task: Task, number: int, now: datetime) -> RunLine:
     """This session's work, which the journal may not have (a stream)."""
     ended = now if task.ended_s is None else now - timedelta(seconds=task.clock.monotonic() - task.ended_s)
-    progress = advance_word(task.latest) if task.latest else ""
     return RunLine(
         id=task.run_id or f"task-{number}",
         words=task.words,
@@ -134,7 +138,7 @@ def of_task(task: Task, number: int, now: datetime) -> RunLine:
         steps=len(task.plan.steps) if task.plan else 0,
         cause=where_and_why(task.error) if task.error else "",
         hint=task.error.hint if task.error else "",
-        gist=f"running {progress}".strip() if task.running else gist(task.answer.data if task.answer else {}),
+        gist=_gist(task),
     )
 
 
