@@ -94,7 +94,7 @@ class Task:
     latest: Advance | None = None
     """The newest advance, of the phase that is under way."""
     remark: str = ""
-    """What was said since then, by which node: what it waits for, where nothing advances."""
+    """What was said since then, by which node: what it waits for, or all there is where nothing advances."""
     _heard_s: dict[tuple[str, str], float] = field(default_factory=dict)
     version: int = 0
     """Grows with every change."""
@@ -149,7 +149,7 @@ class Task:
                 return
             case Remark(_, node) if self.latest and (self.latest.node, self.latest.unit) == (node, "%"):
                 self.latest = None  # the per cent of a phase are not those of the next one
-        if isinstance(news, Remark):
+        if isinstance(news, Remark) and (self.latest is None or news.level == "warning"):
             self.remark = f"{news.node}: {news.text}" if news.node else news.text
         if not isinstance(news, Output):
             self.news.append(news)
