@@ -110,6 +110,11 @@ class Task:
         return self.state in (TaskState.FAILED, TaskState.UNKNOWN)
 
     @property
+    def exit_code(self) -> int | None:
+        """What it would have ended a program with; None while it runs, or where it was let go."""
+        return self.error.exit_code if self.error else self.answer.exit_code if self.answer else None
+
+    @property
     def run(self) -> Run | None:
         """What the journal has of it."""
         return self.session.run if self.session else None
@@ -324,12 +329,12 @@ def verdict(task: Task) -> tuple[str, str]:
     if task.error is not None:
         return "error", f"{title}: {task.error}"
     if task.answer is not None and task.answer.exit_code:
-        return "error", f"{title}: {_why(task.news, task.answer)}"
+        return "error", f"{title}: {why(task.news, task.answer)}"
     unrecorded = [n.text for n in task.news if isinstance(n, Remark) and n.text.endswith(UNRECORDED)]
     return ("warning" if unrecorded else "done"), "; ".join((f"{task.title}: done", *unrecorded[-1:]))
 
 
-def _why(news: Iterable[News], answer: Answer) -> str:
+def why(news: Iterable[News], answer: Answer) -> str:
     """What went wrong, as it was last said: by an error, else by a warning, else by the answer."""
     lines: dict[str, str] = {}
     for item in news:

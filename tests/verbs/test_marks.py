@@ -79,6 +79,18 @@ async def test_a_killed_launch_that_came_to_its_end(pair: Operated) -> None:
     assert pair.session.journal.find(run.id).state is RunState.DONE
 
 
+async def test_a_killed_end_of_a_server_that_is_gone(pair: Operated) -> None:
+    """There is a plan still, for what a server may have left: its proofs say that nothing is."""
+    await pair.says("launch")
+    assert (await pair.says("serve demo/tiny")).exit_code == 0
+    run = await killed(pair, "serve stop")
+    assert (await pair.says(f"runs attach {run.id}")).exit_code == 1
+    run = await killed(pair, "serve stop")
+    await pair.says("serve stop")
+    assert "all that it was for stands" in lines(await pair.says(f"runs attach {run.id}"))
+    assert pair.session.journal.find(run.id).state is RunState.DONE
+
+
 async def test_a_killed_launch_of_which_nothing_stands(pair: Operated) -> None:
     run = await killed(pair, "launch")
     said = lines(await pair.says(f"runs attach {run.id}"))

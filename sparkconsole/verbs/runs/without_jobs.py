@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from sparkconsole.errors import Cancelled, Refused, SparkError, Unreachable, WrongUsage
-from sparkconsole.fleet.fleet import answered, failed
+from sparkconsole.clock import together
+from sparkconsole.errors import Cancelled, CommandFailed, Refused, SparkError, Unreachable, WrongUsage
+from sparkconsole.fleet.execute_plan import verify
+from sparkconsole.fleet.fleet import Fleet, answered, failed
 from sparkconsole.fleet.journal import this_console
 from sparkconsole.fleet.marks import remove_marks
 from sparkconsole.model.work.answer import Answer
 from sparkconsole.model.work.export import secrets_of
 from sparkconsole.model.work.job import ConsoleProcess, Run, RunState
 from sparkconsole.model.work.news import Report
+from sparkconsole.model.work.plan import Plan, Step
 from sparkconsole.remote.node.marks import commands_of
 from sparkconsole.verbs.grammar.dispatch import understand
 from sparkconsole.verbs.grammar.execute import begin
@@ -58,7 +61,8 @@ async def _seen(session: Session, run: Run) -> tuple[list[str], RunState | None,
         if run.nodes:
             require_repeatable(session, run)
             planning = replace(session, options=replace(session.options, read_only=False))  # it only plans
-            over, left, code = _left(run, await begin(planning, understand(run.words)))
+            plan = await begin(planning, understand(run.words))
+            over, left, code = await _left(session, run, plan)
     except SparkError as error:
         errors.append(error)
     lines += map(str, errors)
@@ -70,18 +74,38 @@ async def _seen(session: Session, run: Run) -> tuple[list[str], RunState | None,
     return [*lines, *left, *done], over, next(lost, UNSEEN if running else 0 if done else code)
 
 
-def _left(run: Run, left: Result) -> tuple[RunState | None, list[str], int]:
-    """What its words would do now: an answer means nothing, the same plan that nothing of it was done."""
+async def _left(session: Session, run: Run, left: Result) -> tuple[RunState | None, list[str], int]:
+    """What its words would do now: an answer means nothing, as does a plan whose every effect is there."""
     if not isinstance(left, PlannedAction):
         return RunState.DONE if isinstance(left, Answer) else None, [], 1
     again = f"to do it again: sparkconsole runs again {run.id}"
     if not any(step.verify for step in left.plan.steps):
         close = f"to close it: sparkconsole runs stop {run.id}"
         return RunState.CANCELLED, ["what it did cannot be seen", again, close], UNSEEN
-    lines = [f"{step.node}: not done: {step.sentence}" for step in left.plan.steps if not step.reads]
+    missing = await _missing(session.fleet, left.plan)
+    if not missing:
+        return RunState.DONE, [], 0
+    lines = [f"{step.node}: not done: {step.sentence}" for step in missing if not step.reads]
     before = {(step.get("node"), step.get("sentence")) for step in run.plan.get("steps", ())}
     same = before == {(step.node, step.sentence) for step in left.plan.steps}
     return RunState.CANCELLED if same else None, [*lines, again], 1
+
+
+async def _missing(fleet: Fleet, plan: Plan) -> list[Step]:
+    """The steps whose effect is not there, by their own proofs; those without a proof are not done."""
+    steps = [step for step in plan.steps if not step.reads]
+    proved = [step for step in steps if step.verify]
+    there = await together(*(_stands(fleet, step) for step in proved))
+    done = {step.id for step, so in zip(proved, there, strict=True) if so}
+    return [step for step in steps if step.id not in done]
+
+
+async def _stands(fleet: Fleet, step: Step) -> bool:
+    try:
+        await verify(await fleet.shell(step.node), step)
+    except CommandFailed:
+        return False
+    return True
 
 
 def require_left(session: Session, run: Run) -> None:

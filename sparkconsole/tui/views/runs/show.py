@@ -22,7 +22,7 @@ from sparkconsole.tui.draw.frame import folded, plain, where_and_why
 from sparkconsole.tui.draw.plan import MARKS, plan_text
 from sparkconsole.tui.draw.sheet import sheet_lines
 from sparkconsole.tui.line.complete import verb_of
-from sparkconsole.tui.work import Task
+from sparkconsole.tui.work import Task, why
 
 SIGNS = {
     RunState.RUNNING: ("▶", "$node-up"),
@@ -72,7 +72,7 @@ def result(line: RunLine) -> str:
             return line.gist or "done"
         case RunState.UNKNOWN:
             if line.exit_code is not None:
-                return f"unknown ({line.exit_code})"
+                return f"unknown: {line.cause}" if line.cause else f"unknown ({line.exit_code})"
             return "gone: a follows" if line.jobs else "gone: a looks" if line.nodes else "console gone"
         case RunState.CANCELLED:
             return line.cause or "cancelled"
@@ -117,6 +117,12 @@ def where(nodes: Sequence[str], names: Sequence[str]) -> str:
     return f"{len(nodes)}/{len(names)}" if set(nodes) <= set(names) else f"{len(nodes)} nodes"
 
 
+def _cause(task: Task) -> str:
+    if task.error is not None:
+        return where_and_why(task.error)
+    return why(task.news, task.answer) if task.answer and task.exit_code else ""
+
+
 def _gist(task: Task) -> str:
     if task.running:
         return f"running {task.progress}".strip()
@@ -136,7 +142,8 @@ def of_task(task: Task, number: int, now: datetime) -> RunLine:
         nodes=task.plan.nodes() if task.plan else (),
         jobs=len(task.run.jobs) if task.run else 0,
         steps=len(task.plan.steps) if task.plan else 0,
-        cause=where_and_why(task.error) if task.error else "",
+        exit_code=task.exit_code,
+        cause=_cause(task),
         hint=task.error.hint if task.error else "",
         gist=_gist(task),
     )
