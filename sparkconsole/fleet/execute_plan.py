@@ -11,6 +11,7 @@ from sparkconsole.errors import CommandFailed, SparkError, Unreachable
 from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.fleet.jobs import start_job
 from sparkconsole.fleet.tar import tar_of
+from sparkconsole.fleet.waiting import under_way
 from sparkconsole.model.work.news import Remark, Report, StepBegan, StepEnded
 from sparkconsole.model.work.plan import Plan, PlanOutcome, Step, StepOutcome
 from sparkconsole.remote.shell import Shell
@@ -46,9 +47,10 @@ async def _execute_step(fleet: Fleet, step: Step, report: Report) -> StepOutcome
     report(StepBegan(step.node, step.sentence))
     began, unseen = fleet.clock.monotonic(), False
     try:
-        shell = await fleet.shell(step.node)
-        detail = await _run(fleet, shell, step)
-        await verify(shell, step)
+        async with under_way(step, report):
+            shell = await fleet.shell(step.node)
+            detail = await _run(fleet, shell, step)
+            await verify(shell, step)
         ok = True
     except SparkError as error:
         ok, unseen = False, isinstance(error, Unreachable)

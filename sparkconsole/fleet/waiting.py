@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from datetime import datetime, timedelta
+
+from sparkconsole.model.text.units import minutes_or_seconds
+from sparkconsole.model.work.news import Remark, Report
+from sparkconsole.model.work.plan import Step
 
 AGAIN_S = 15.0
 """Between two times that the same is said."""
@@ -72,6 +76,15 @@ async def waiting(
         yield wait
     finally:
         reminding.cancel()
+
+
+def under_way(step: Step, report: Report) -> AbstractAsyncContextManager[Wait]:
+    """Says of a step that takes long that it is under way."""
+
+    def still(seconds: float) -> Iterator[tuple[str, str]]:
+        yield step.node, f"{step.sentence}: under way for {minutes_or_seconds(seconds)}"
+
+    return waiting(still, AGAIN_S, lambda node, text: report(Remark(text, node)))
 
 
 def until(seconds: float) -> str:

@@ -123,6 +123,22 @@ async def test_a_step_whose_end_was_not_seen_has_not_failed(fleet: Fleet, diary:
     assert not failed.unseen
 
 
+async def test_a_step_that_takes_long_says_that_it_is_under_way(
+    fleet: Fleet, diary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sparkconsole.fleet.waiting.AGAIN_S", 0.05)
+    go, heard = diary.parent / "go", list[str]()
+
+    def hear(news: News) -> None:
+        if isinstance(news, Remark) and "under way for" in news.text:
+            heard.append(f"{news.node}: {news.text.partition(':')[0]}")
+            go.touch()
+
+    slow = Step("a", "spark1", "end it", ("sh", "-c", f"until [ -e {go} ]; do sleep 0.01; done"))
+    assert (await execute_plan(fleet, Plan("slow", (slow,)), hear)).ok
+    assert heard[0] == "spark1: end it"
+
+
 async def test_cancelling_ends_the_step_and_takes_back(fleet: Fleet, diary: Path) -> None:
     began = asyncio.Event()
 

@@ -95,7 +95,7 @@ class _Drive:
 
     def _still(self, seconds: float) -> Iterator[tuple[str, str]]:
         for now in self.state.board():
-            if now.reach in _WATCHED[:-1] and now.node not in self._awaited:
+            if now.reach in (NodeStage.STARTING, *_WATCHED[:-1]) and now.node not in self._awaited:
                 yield now.node, f"{now.reach.value}: nothing new for {minutes_or_seconds(seconds)}"
 
     async def _until_over(self) -> None:

@@ -10,6 +10,7 @@ from sparkconsole.clock import together
 from sparkconsole.errors import SparkError, Unreachable
 from sparkconsole.fleet.execute_plan import verify
 from sparkconsole.fleet.fleet import Fleet
+from sparkconsole.fleet.waiting import under_way
 from sparkconsole.model.launch.site import Site
 from sparkconsole.model.work.news import Output, Report, StepBegan, StepEnded
 from sparkconsole.model.work.plan import Plan, Step, StepOutcome
@@ -74,7 +75,8 @@ async def _stop_node(
 async def _execute(fleet: Fleet, shell: Shell, step: Step, report: Report) -> None:
     report(StepBegan(step.node, step.sentence))
     began = fleet.clock.monotonic()
-    done = await shell.run(step.argv, timeout=step.timeout_s)
+    async with under_way(step, report):
+        done = await shell.run(step.argv, timeout=step.timeout_s)
     if step.reads:
         for line in done.text.splitlines():
             report(Output(step.node, line, quiet=True))
