@@ -9,10 +9,9 @@ import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tests.chaos.console import Console
 from tests.chaos.record import Hits
 from tests.chaos.scene import Scene
-from tests.chaos.screen import Screen
+from tests.chaos.screen import Face
 from tests.chaos.verb import Verb
 
 
@@ -22,7 +21,7 @@ class Blow:
 
     scene: Scene
     verb: Verb
-    console: Console | Screen | None
+    console: Face | None
 
     @property
     def node(self) -> int:
@@ -123,8 +122,8 @@ def _operator_gone(seconds: float) -> Callable[[Blow], object]:
     """It is the operator's own network that fails: every node is lost at once, and none of them is ill."""
 
     def strike(blow: Blow) -> None:
-        blow.scene.bed.unplug_operator(unplugged=True)
-        _over_after(blow, seconds, lambda: blow.scene.bed.unplug_operator(unplugged=False))
+        blow.scene.bed.plug_operator(up=False)
+        _over_after(blow, seconds, lambda: blow.scene.bed.plug_operator(up=True))
 
     return strike
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.chaos.console import Console
-from tests.chaos.screen import Screen
+from tests.chaos.screen import Face, Screen
 from tests.conftest import ROOT
 from tests.real.conftest import Operator
 from tests.testbed.testbed import Testbed, until
@@ -63,7 +63,7 @@ class Scene:
     person: Person
     program: tuple[str, ...] = ("sparkconsole",)
     undo: ExitStack = field(default_factory=ExitStack)
-    started: list[Console | Screen] = field(default_factory=list)
+    started: list[Face] = field(default_factory=list)
     """The consoles of this trial: the one under test, and a second one where the fault is one."""
     noted: str = ""
     """What a verb's preparation keeps of how it was."""
@@ -123,7 +123,7 @@ class Scene:
             self.bed.thaw(index)
             self.bed.boot(index)
             self.bed.rate(index, None)
-        self.bed.unplug_operator(unplugged=False)
+        self.bed.plug_operator(up=True)
 
     def tidy(self) -> None:
         """As before any trial: nothing of a verb on the nodes, no temporary file here."""

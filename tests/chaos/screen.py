@@ -11,6 +11,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from tests.chaos.console import Console
 from tests.chaos.record import Ending, Line
 from tests.testbed.waiting import until
 
@@ -37,7 +38,7 @@ class Screen:
         env = {**environment, "LANG": "C.UTF-8", "TERM": "xterm-256color"}
         keep = (";", "set-option", "-g", "remain-on-exit", "on")
         subprocess.run((*self._at, "new-session", "-d", *size, *argv, *keep), check=True, env=env, timeout=60)
-        self._pid = int(self._told("#{pane_pid}"))
+        self._pid = int(self._terminal_says("#{pane_pid}"))
 
     def type(self, line: str) -> None:
         """Says a line, agrees to what is asked, and turns to the runs. TimeoutError: nothing came of it."""
@@ -73,7 +74,7 @@ class Screen:
     @property
     def gone(self) -> bool:
         """The program has ended."""
-        return not Path(f"/proc/{self._pid}").exists() or self._told("#{pane_dead}") == "1"
+        return not Path(f"/proc/{self._pid}").exists() or self._terminal_says("#{pane_dead}") == "1"
 
     @property
     def ended(self) -> bool:
@@ -115,7 +116,7 @@ class Screen:
 
     def _exit_code(self) -> int:
         """A signal that ends it takes the screen with it: nobody reads what it says, as if it were killed."""
-        status = self._told("#{pane_dead_status}")
+        status = self._terminal_says("#{pane_dead_status}")
         code = int(status) if status else 129
         return -signal.SIGKILL if code > 128 else code
 
@@ -145,7 +146,7 @@ class Screen:
         found = _CHOSEN.search(shown) or _NEWEST.search(shown)
         return found[1] if found else ""
 
-    def _told(self, what: str) -> str:
+    def _terminal_says(self, what: str) -> str:
         done = subprocess.run(
             (*self._at, "display-message", "-p", what),
             capture_output=True,
@@ -154,3 +155,7 @@ class Screen:
             timeout=20,
         )
         return done.stdout.strip()
+
+
+Face = Console | Screen
+"""Where a verb is said."""

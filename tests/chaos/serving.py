@@ -7,9 +7,8 @@ import re
 from collections.abc import Callable
 
 from tests.chaos import truth
-from tests.chaos.console import Console
 from tests.chaos.scene import NODES, Scene
-from tests.chaos.screen import Screen
+from tests.chaos.screen import Face
 from tests.chaos.verb import JOURNAL, LINK, SIGNALS, Verb
 from tests.real.conftest import SERVE
 from tests.real.package_index import build_line, package_index
@@ -100,7 +99,7 @@ def _served(scene: Scene) -> None:
     scene.must("--yes", *SERVE.split(), timeout=500)
 
 
-def _server_starts(scene: Scene, _: Console | Screen) -> bool:
+def _server_starts(scene: Scene, _: Face) -> bool:
     return bool(scene.bed.processes(1, SERVER))
 
 
@@ -127,11 +126,11 @@ def _measured(scene: Scene) -> bool:
     return _answered(scene) >= int(scene.noted) + PROMPTS
 
 
-def _measuring(scene: Scene, _: Console | Screen) -> bool:
+def _measuring(scene: Scene, _: Face) -> bool:
     return bool(scene.bed.processes(1, r"vllm bench serve|[b]ench"))
 
 
-def _kept(scene: Scene, console: Console | Screen) -> bool:
+def _kept(scene: Scene, console: Face) -> bool:
     return console.spoke and completes(scene)
 
 

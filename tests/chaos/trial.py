@@ -14,7 +14,7 @@ from tests.chaos.draw import Draw
 from tests.chaos.faults import FAULTS, Blow, Fault
 from tests.chaos.record import Ending, Hits, Leftover, Record
 from tests.chaos.scene import NODES, Scene
-from tests.chaos.screen import Screen
+from tests.chaos.screen import Face, Screen
 from tests.chaos.verb import Verb
 from tests.testbed.testbed import until
 
@@ -58,14 +58,14 @@ def _tried(scene: Scene, draw: Draw, verb: Verb, fault: Fault) -> Record:
     )  # fmt: skip
 
 
-def _lasted(scene: Scene, verb: Verb, console: Console | Screen) -> Ending:
+def _lasted(scene: Scene, verb: Verb, console: Face) -> Ending:
     """It has time to keep its promise, and is then told to end."""
     _wait(lambda: console.ended or _reached(scene, verb) is True, verb.limit_s)
     console.signal(signal.SIGINT)
     return console.ending(SETTLES_S)
 
 
-def _counted(scene: Scene, console: Console | Screen, seconds: float) -> tuple[int | None, int]:
+def _counted(scene: Scene, console: Face, seconds: float) -> tuple[int | None, int]:
     """How many nodes the screen says are up, and how many are: it has that time to agree."""
     if not isinstance(console, Screen) or console.gone:
         return None, 0
@@ -80,7 +80,7 @@ def _counted(scene: Scene, console: Console | Screen, seconds: float) -> tuple[i
     return counts
 
 
-def _struck(scene: Scene, verb: Verb, fault: Fault, delay_s: float) -> tuple[Console | Screen, float, bool]:
+def _struck(scene: Scene, verb: Verb, fault: Fault, delay_s: float) -> tuple[Face, float, bool]:
     """The console, the second of it in which the fault came, and whether it was over by then."""
     fault.before(Blow(scene, verb, None))
     if verb.under_way is None:
@@ -97,7 +97,7 @@ def _struck(scene: Scene, verb: Verb, fault: Fault, delay_s: float) -> tuple[Con
     return console, moment, missed
 
 
-def _middle(scene: Scene, verb: Verb, console: Console | Screen) -> bool:
+def _middle(scene: Scene, verb: Verb, console: Face) -> bool:
     return console.ended or verb.under_way is None or verb.under_way(scene, console)
 
 

@@ -6,9 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tests.chaos.console import Console
 from tests.chaos.scene import Scene
-from tests.chaos.screen import Screen
+from tests.chaos.screen import Face
 
 SIGNALS = ("ctrl-c", "terminated", "hung up", "killed")
 LINK = (
@@ -17,7 +16,7 @@ LINK = (
 )  # fmt: skip
 JOURNAL = ("journal full", "journal read-only", "journal removed")
 ON_SCREEN = "on the screen: "
-_NO_FACE = {"ctrl-c", "two consoles", "journal full", "journal removed"}
+_NOT_ON_SCREEN = {"ctrl-c", "two consoles", "journal full", "journal removed"}
 """Not done to the screen: keys that end no verb there, and what is only said at the verb's end."""
 
 
@@ -25,7 +24,7 @@ def nothing(_: Scene) -> None:
     """Needs no preparation."""
 
 
-def at_once(_: Scene, console: Console | Screen) -> bool:
+def at_once(_: Scene, console: Face) -> bool:
     """In the middle from its first line on."""
     return console.spoke
 
@@ -40,7 +39,7 @@ class Verb:
     under: tuple[str, ...]
     """The faults that it is put under."""
     prepare: Callable[[Scene], Any] = nothing
-    under_way: Callable[[Scene, Console | Screen], bool] | None = at_once
+    under_way: Callable[[Scene, Face], bool] | None = at_once
     """None: the fault comes before the verb."""
     node: int = 2
     """The node that faults are done to."""
@@ -57,12 +56,12 @@ class Verb:
     on_screen: bool = False
     """It is typed into the full-screen console, whose words are read off its screen."""
 
-    def start(self, scene: Scene) -> Console | Screen:
+    def start(self, scene: Scene) -> Face:
         """The face that it is said to."""
         return scene.open(*self.words(scene)) if self.on_screen else scene.start(*self.words(scene))
 
 
 def on_screen(verb: Verb) -> Verb:
     """The same verb, typed into the full-screen console."""
-    under = tuple(fault for fault in verb.under if fault not in _NO_FACE)
+    under = tuple(fault for fault in verb.under if fault not in _NOT_ON_SCREEN)
     return replace(verb, name=f"{ON_SCREEN}{verb.name}", under=under, on_screen=True)

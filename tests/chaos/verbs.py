@@ -11,9 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.chaos import truth
-from tests.chaos.console import Console
 from tests.chaos.scene import NODES, Scene
-from tests.chaos.screen import Screen
+from tests.chaos.screen import Face
 from tests.chaos.verb import JOURNAL, LINK, SIGNALS, Verb
 from tests.model_caches import hub_cache, shards
 from tests.real.package_index import made
@@ -108,7 +107,7 @@ def _model(scene: Scene) -> None:
     scene.bed.rate(2, SLOW_MBIT)
 
 
-def _model_arrives(scene: Scene, _: Console | Screen) -> bool:
+def _model_arrives(scene: Scene, _: Face) -> bool:
     return any(truth.inside(scene.bed, 2, HUB).rglob("*.incomplete"))
 
 
@@ -138,7 +137,7 @@ def _ended(scene: Scene) -> bool:
     return all(bool(scene.shell(index, f"cat {PROGRAMS}/ended")) for index in NODES)
 
 
-def _command(name: str) -> Callable[[Scene, Console | Screen], bool]:
+def _command(name: str) -> Callable[[Scene, Face], bool]:
     pattern = re.compile(rf"{PROGRAMS}/{name}")
     return lambda scene, _: all(truth.running(scene.bed, index, pattern) for index in NODES)
 

@@ -151,9 +151,9 @@ class Testbed(Inside):
         """Puts them back."""
         network.plug(self.places, index, networks or NETWORKS, up=True)
 
-    def unplug_operator(self, *, unplugged: bool) -> None:
-        """The operator's own cables, out or in again."""
-        network.plug_operator(self.places, up=not unplugged)
+    def plug_operator(self, *, up: bool) -> None:
+        """The operator's own cables, in or out."""
+        network.plug_operator(self.places, up=up)
 
     def rate(self, index: int, megabits: int | None) -> None:
         """Bounds the fabric towards a node."""
