@@ -40,7 +40,8 @@ from sparkconsole.verbs.grammar.session import Options, Session
 
 if TYPE_CHECKING:
     from sparkconsole.fleet.watch.watch import Watch
-    from sparkconsole.tui.work import Task, Work
+    from sparkconsole.tui.task import Task
+from sparkconsole.tui.work import Work
 
 SAMPLE_S, LOGS_S = 0.5, 0.1
 SLOW_S = 0.4
@@ -308,7 +309,7 @@ class Console(Above):
         if tuple(self.store.nodes) != self.session.fleet.names:
             self.store.regroup(self.session.cluster)
             await self.watching.regroup(self.session.cluster)
-        from sparkconsole.tui.work import verdict
+        from sparkconsole.tui.task import verdict
 
         level, text = verdict(task)
         self.store.tell(Event(self.clock.now(), level, task.words[0], text))

@@ -27,7 +27,7 @@ from sparkconsole.verbs.grammar.execute import FRESH_S
 from sparkconsole.verbs.grammar.session import Options, Session
 
 if TYPE_CHECKING:
-    from sparkconsole.tui.work import Task
+    from sparkconsole.tui.task import Task
 
 
 class PendingRequest:

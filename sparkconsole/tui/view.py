@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from sparkconsole.fleet.store import NodeState
     from sparkconsole.model.work.answer import Answer
     from sparkconsole.tui.host import Host
-    from sparkconsole.tui.work import Task
+    from sparkconsole.tui.task import Task
 
 LET_GO_S = 10.0
 

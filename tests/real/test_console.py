@@ -19,7 +19,7 @@ from sparkconsole.fleet.store import Reachability, ServerPhase
 from sparkconsole.tui.app import Console
 from sparkconsole.tui.dialogs.confirm import Confirm
 from sparkconsole.tui.line.prompt import CommandInput
-from sparkconsole.tui.work import Task, TaskState
+from sparkconsole.tui.task import Task, TaskState
 from tests.real.conftest import SERVE, Operator, assert_nothing_left
 from tests.testbed.testbed import Testbed
 from tests.tui.harness import screen_text

@@ -17,7 +17,7 @@ from sparkconsole.config.settings import Settings
 from sparkconsole.demo.clock import SCRIPT_SPEED, DemoClock
 from sparkconsole.tui.app import Console
 from sparkconsole.tui.dialogs.confirm import Confirm
-from sparkconsole.tui.work import TaskState
+from sparkconsole.tui.task import TaskState
 from tests.still_clock import StillClock
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"

@@ -18,9 +18,9 @@ from sparkconsole.model.logs.line import log_line
 from sparkconsole.model.work.answer import Answer
 from sparkconsole.model.work.news import Advance
 from sparkconsole.model.work.plan import Plan
+from sparkconsole.tui.task import Task, TaskState, verdict
 from sparkconsole.tui.views.bench.kept import KeptBenches
 from sparkconsole.tui.views.bench.view import BenchView
-from sparkconsole.tui.work import Task, TaskState, verdict
 from tests.tui.harness import SIZES, app_of, console, same_as_snapshot
 from tests.tui.held import drawn, held
 from tests.tui.stores import HOSTILE, MODEL, filled

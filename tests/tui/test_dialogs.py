@@ -26,9 +26,9 @@ from sparkconsole.tui.dialogs.help import Help
 from sparkconsole.tui.dialogs.question import Leave, Question
 from sparkconsole.tui.dialogs.task import TaskScreen
 from sparkconsole.tui.line.prompt import PromptAbove
+from sparkconsole.tui.task import Task, TaskState
 from sparkconsole.tui.views.node.view import NodeView
 from sparkconsole.tui.views.runs.run_page import RunView
-from sparkconsole.tui.work import Task, TaskState
 from tests.tui.harness import app_of, console, scene, screen_text, seen, soon
 
 STEPS = (Step("a", "spark-01", "stop it", ("sh", "-c", "set -eu\n" + "echo one\n" * 60)),)

@@ -24,8 +24,8 @@ from sparkconsole.model.work.plan import Plan, Step
 from sparkconsole.tui.app import Console
 from sparkconsole.tui.dialogs.answer import AnswerSheet
 from sparkconsole.tui.dialogs.confirm import Confirm
+from sparkconsole.tui.task import Task, TaskState
 from sparkconsole.tui.views.images.view import ImagesView
-from sparkconsole.tui.work import Task, TaskState
 from tests.still_clock import StillClock
 from tests.tui.harness import SIZES, app_of, console, same_as_snapshot, scene, screen_text, seen, soon
 

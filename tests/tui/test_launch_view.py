@@ -23,8 +23,8 @@ from sparkconsole.model.work.plan import Plan, Step
 from sparkconsole.script.lines import read_script
 from sparkconsole.tui.app import Console
 from sparkconsole.tui.dialogs.confirm import Confirm
+from sparkconsole.tui.task import Task, TaskState
 from sparkconsole.tui.views.launch.view import LaunchView
-from sparkconsole.tui.work import Task, TaskState
 from tests.still_clock import StillClock
 from tests.tui.harness import SIZES, app_of, same_as_snapshot, scene, screen_text, seen, soon
 

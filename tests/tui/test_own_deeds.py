@@ -10,7 +10,7 @@ from textual.pilot import Pilot
 
 from sparkconsole.fleet.store import Reachability, ServerPhase
 from sparkconsole.model.work.job import RunState
-from sparkconsole.tui.work import TaskState
+from sparkconsole.tui.task import TaskState
 from tests.still_clock import StillClock
 from tests.tui.harness import app_of, say, scene, seen
 

@@ -21,9 +21,9 @@ from sparkconsole.model.work.news import Advance, StepBegan
 from sparkconsole.model.work.plan import Plan, Step
 from sparkconsole.tui.dialogs.answer import AnswerSheet
 from sparkconsole.tui.dialogs.confirm import Confirm
+from sparkconsole.tui.task import Task, TaskState
 from sparkconsole.tui.views.runs.run_page import RunView
 from sparkconsole.tui.views.runs.view import RunsView
-from sparkconsole.tui.work import Task, TaskState
 from tests.tui.harness import SIZES, app_of, console, same_as_snapshot, scene, seen, soon
 from tests.tui.held import drawn, held
 from tests.tui.stores import HOSTILE, WALL, filled

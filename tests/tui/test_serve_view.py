@@ -14,9 +14,9 @@ from sparkconsole.errors import SparkError, Unreachable
 from sparkconsole.fleet.store import ServerPhase, ServerState, Store
 from sparkconsole.model.cluster import Cluster
 from sparkconsole.tui.dialogs.choose import Choose
+from sparkconsole.tui.task import Task, TaskState
 from sparkconsole.tui.views.serve.view import ServeView
 from sparkconsole.tui.widgets.form import Form
-from sparkconsole.tui.work import Task, TaskState
 from tests.tui.harness import SIZES, app_of, console, same_as_snapshot, scene, screen_text, seen
 from tests.tui.held import drawn, held
 from tests.tui.stores import HOSTILE, MODEL, filled

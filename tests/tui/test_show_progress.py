@@ -8,11 +8,11 @@ from rich.text import Text
 from sparkconsole.fleet.store import ServerPhase, ServerState
 from sparkconsole.model.work.news import Advance
 from sparkconsole.tui.draw.bars import bar_text
+from sparkconsole.tui.task import Task
 from sparkconsole.tui.views.bench.show import progress_text
 from sparkconsole.tui.views.cluster.show_server import serve_lines
 from sparkconsole.tui.views.images import show_work as work
 from sparkconsole.tui.views.serve.show import ServeStatus, loading_lines
-from sparkconsole.tui.work import Task
 from tests.still_clock import StillClock
 
 ALARMS = ("$bar-warm", "$bar-hot", "$node-lost")

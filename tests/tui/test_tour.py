@@ -17,7 +17,7 @@ from sparkconsole.model.cluster import Cluster
 from sparkconsole.tui.dialogs.confirm import Confirm
 from sparkconsole.tui.keyboard.keys import VIEWS
 from sparkconsole.tui.keystrokes import ONCE_S
-from sparkconsole.tui.work import TaskState
+from sparkconsole.tui.task import TaskState
 from sparkconsole.verbs.grammar.dispatch import understand
 from tests.tui.harness import app_of, console, screen_text, seen, soon
 

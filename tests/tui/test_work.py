@@ -16,7 +16,8 @@ from sparkconsole.model.work.job import RunState
 from sparkconsole.model.work.news import Advance, News, Remark, StepEnded
 from sparkconsole.model.work.plan import Plan, Step, StepOutcome
 from sparkconsole.model.work.tier import Tier
-from sparkconsole.tui.work import Task, TaskState, Work, verdict
+from sparkconsole.tui.task import Task, TaskState, verdict
+from sparkconsole.tui.work import Work
 from sparkconsole.verbs.grammar.open_session import open_session
 from sparkconsole.verbs.grammar.record import UNRECORDED
 from tests.tui.harness import soon

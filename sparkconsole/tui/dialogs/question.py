@@ -17,7 +17,7 @@ from textual.widgets import Button, Static
 
 from sparkconsole.model.text.redact import presentable
 from sparkconsole.tui.dialogs.dialog import COPY, Dialog
-from sparkconsole.tui.work import Task
+from sparkconsole.tui.task import Task
 
 
 class Question(Dialog[bool]):

@@ -18,8 +18,8 @@ from sparkconsole.tui.dialogs.dialog import CLOSE, COPY, Dialog
 from sparkconsole.tui.draw.plan import MARKS
 from sparkconsole.tui.draw.sheet import sheet_lines
 from sparkconsole.tui.keyboard.keys import Key
+from sparkconsole.tui.task import Task
 from sparkconsole.tui.widgets.log_view import LogView
-from sparkconsole.tui.work import Task
 
 
 class TaskScreen(Dialog[None]):

@@ -12,10 +12,10 @@ from sparkconsole.errors import SparkError
 from sparkconsole.fleet.logs.ring import LineRing
 from sparkconsole.tui.draw.preview import CommandPreview
 from sparkconsole.tui.keyboard.keys import Key
+from sparkconsole.tui.task import Task
 from sparkconsole.tui.view import View
 from sparkconsole.tui.widgets.form import Form
 from sparkconsole.tui.widgets.log_view import LogView
-from sparkconsole.tui.work import Task
 
 NEXT_FIELD = Key("form.next", "tab", "field", "Go to the next field.", act="app.focus_next")
 

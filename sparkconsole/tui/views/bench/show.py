@@ -15,7 +15,7 @@ from sparkconsole.model.text.units import UNKNOWN, four_digits, stopwatch
 from sparkconsole.tui.draw.bars import work_bar
 from sparkconsole.tui.draw.charts import SCALE, area, histogram, rounded_up
 from sparkconsole.tui.draw.frame import error_lines, plain
-from sparkconsole.tui.work import Task, TaskState
+from sparkconsole.tui.task import Task, TaskState
 
 HOW = {
     ServerPhase.READY: "^j benchmarks the served model with these settings; tab moves through the fields.",

@@ -20,13 +20,13 @@ from sparkconsole.model.text.units import token_rate
 from sparkconsole.tui.draw.frame import folded
 from sparkconsole.tui.draw.preview import CommandPreview, preview_lines
 from sparkconsole.tui.keyboard.keys import Key
+from sparkconsole.tui.task import Task
 from sparkconsole.tui.views.bench import form as filling
 from sparkconsole.tui.views.bench import show
 from sparkconsole.tui.views.bench.kept import KeptBenches
 from sparkconsole.tui.views.form_view import NEXT_FIELD, FormView
 from sparkconsole.tui.widgets.log_view import LogView
 from sparkconsole.tui.widgets.styled_text import StyledText, frame_title
-from sparkconsole.tui.work import Task
 
 RATES = 1800
 SPREADS = ("ttft", "tpot")

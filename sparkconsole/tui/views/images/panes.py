@@ -18,13 +18,13 @@ from sparkconsole.model.work.job import JobKind
 from sparkconsole.tui.draw.columns import Column, TableRow
 from sparkconsole.tui.draw.frame import error_lines, plain
 from sparkconsole.tui.keyboard.keys import Key
+from sparkconsole.tui.task import Task
 from sparkconsole.tui.views.form_view import WorkPane
 from sparkconsole.tui.views.images import show_work as show
 from sparkconsole.tui.widgets.form import Form
 from sparkconsole.tui.widgets.grid import SheetTable
 from sparkconsole.tui.widgets.log_view import LogView
 from sparkconsole.tui.widgets.styled_text import StyledText
-from sparkconsole.tui.work import Task
 from sparkconsole.verbs.grammar.forms import words
 
 FIELDS = (

@@ -16,6 +16,7 @@ from sparkconsole.model.image.history import undated
 from sparkconsole.model.work.job import JobKind
 from sparkconsole.tui.draw.preview import CommandPreview, preview_lines
 from sparkconsole.tui.keyboard.keys import Key
+from sparkconsole.tui.task import Task
 from sparkconsole.tui.views.form_view import NEXT_FIELD, FormView
 from sparkconsole.tui.views.images import show
 from sparkconsole.tui.views.images import show_work as image_work
@@ -23,7 +24,6 @@ from sparkconsole.tui.views.images.panes import BuildPane, CopyPane, ImageWorkPa
 from sparkconsole.tui.widgets.grid import SheetTable
 from sparkconsole.tui.widgets.log_view import LogView
 from sparkconsole.tui.widgets.styled_text import StyledText, frame_title
-from sparkconsole.tui.work import Task
 from sparkconsole.verbs.grammar.dispatch import understand
 
 SETTLED_S = 0.5

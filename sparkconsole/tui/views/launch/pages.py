@@ -22,6 +22,7 @@ from sparkconsole.model.work.plan import Plan
 from sparkconsole.tui.draw.columns import TableRow
 from sparkconsole.tui.draw.fabric_result import network_note
 from sparkconsole.tui.draw.frame import error_lines
+from sparkconsole.tui.task import Task, TaskState
 from sparkconsole.tui.views.findings import findings_of
 from sparkconsole.tui.views.form_view import WorkPane
 from sparkconsole.tui.views.images.show import image_rows, legend
@@ -32,7 +33,6 @@ from sparkconsole.tui.widgets.form import Form
 from sparkconsole.tui.widgets.grid import SheetTable
 from sparkconsole.tui.widgets.log_view import LogView
 from sparkconsole.tui.widgets.styled_text import StyledText, frame_title
-from sparkconsole.tui.work import Task, TaskState
 
 BOARDED = (("launch",), ("node", "restart"))
 NETWORK_FIELDS = ("eth_if", "ib_if", "nccl_debug", "gate")

@@ -17,6 +17,7 @@ from sparkconsole.fleet.store import NodeState
 from sparkconsole.model.fabric.rates import Rate
 from sparkconsole.model.work.plan import Plan
 from sparkconsole.tui.keyboard.keys import Key
+from sparkconsole.tui.task import Task
 from sparkconsole.tui.views.form_view import NEXT_FIELD
 from sparkconsole.tui.views.launch import pages, show
 from sparkconsole.tui.views.launch.actions import LaunchActions
@@ -24,7 +25,6 @@ from sparkconsole.tui.views.node_keys import RESTART, STOP
 from sparkconsole.tui.widgets.form import Form
 from sparkconsole.tui.widgets.log_view import LogView
 from sparkconsole.tui.widgets.styled_text import StyledText
-from sparkconsole.tui.work import Task
 from sparkconsole.verbs.fabric.test import history_of
 from sparkconsole.verbs.grammar.forms import words
 from sparkconsole.verbs.launch.start import EXTRA_ARGS

@@ -22,12 +22,12 @@ from sparkconsole.model.work.plan import Plan
 from sparkconsole.model.work.run_line import RunLine, run_line
 from sparkconsole.parse.diagnose.explain import explain
 from sparkconsole.tui.keyboard.keys import Key
+from sparkconsole.tui.task import Task, job_ends
 from sparkconsole.tui.view import View
 from sparkconsole.tui.views.runs import show
 from sparkconsole.tui.widgets.log_view import LogView
 from sparkconsole.tui.widgets.panel import Panel
 from sparkconsole.tui.widgets.styled_text import StyledText
-from sparkconsole.tui.work import Task, job_ends
 
 GONE = "This run cannot be read.  esc goes back."
 

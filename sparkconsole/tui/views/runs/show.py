@@ -22,7 +22,7 @@ from sparkconsole.tui.draw.frame import folded, plain, where_and_why
 from sparkconsole.tui.draw.plan import MARKS, plan_text
 from sparkconsole.tui.draw.sheet import sheet_lines
 from sparkconsole.tui.line.complete import verb_of
-from sparkconsole.tui.work import Task, why
+from sparkconsole.tui.task import Task, why
 
 SIGNS = {
     RunState.RUNNING: ("▶", "$node-up"),

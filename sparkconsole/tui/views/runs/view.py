@@ -15,12 +15,12 @@ from sparkconsole.model.work.job import RunState
 from sparkconsole.model.work.run_line import RunLine
 from sparkconsole.tui.draw.columns import TableRow
 from sparkconsole.tui.keyboard.keys import Key
+from sparkconsole.tui.task import Task
 from sparkconsole.tui.views.runs import show
 from sparkconsole.tui.views.runs.run_page import RUN_KEYS, RunActions, RunView
 from sparkconsole.tui.widgets.grid import SheetTable
 from sparkconsole.tui.widgets.panel import Panel
 from sparkconsole.tui.widgets.styled_text import StyledText
-from sparkconsole.tui.work import Task
 
 FIRST, MORE = 300, 2000
 """Runs that are read at first, and more at a time when they are asked for."""

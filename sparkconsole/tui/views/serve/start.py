@@ -8,8 +8,8 @@ from sparkconsole.fleet.store import ServerPhase
 from sparkconsole.model.serve.spec import StartPhase
 from sparkconsole.model.work.news import Remark
 from sparkconsole.tui.draw.frame import where_and_why
+from sparkconsole.tui.task import Task, TaskState
 from sparkconsole.tui.views.serve.show import ServeStatus, place
-from sparkconsole.tui.work import Task, TaskState
 
 FRESH_S = 10.0
 """It ended so short a time ago that the watch may not have looked since."""

@@ -24,6 +24,7 @@ from sparkconsole.tui.draw.charts import area
 from sparkconsole.tui.draw.frame import folded
 from sparkconsole.tui.draw.preview import CommandPreview, preview_lines
 from sparkconsole.tui.keyboard.keys import Key
+from sparkconsole.tui.task import Task
 from sparkconsole.tui.views import show_logs
 from sparkconsole.tui.views.form_view import NEXT_FIELD, FormView
 from sparkconsole.tui.views.serve import form as filling
@@ -31,7 +32,6 @@ from sparkconsole.tui.views.serve import show
 from sparkconsole.tui.views.serve.start import newest_start, start_of
 from sparkconsole.tui.widgets.log_view import LogView
 from sparkconsole.tui.widgets.styled_text import StyledText
-from sparkconsole.tui.work import Task
 from sparkconsole.verbs.logs.sources import server_sources
 
 SERVING = (ServerPhase.LOADING, ServerPhase.READY, ServerPhase.WEDGED)
