@@ -147,7 +147,7 @@ async def _build_action(
         job = running
         plan = Plan(f"Follow the build of {spec.tag} that runs on {node} already ({job.id})")
     else:
-        seen = await building.look(fleet, node, spec)
+        seen = await building.look(fleet, node, spec, folder)
         building.require_builder(folder, seen)
         building.require_room(spec, seen, least_free)
         job = building.build_job(fleet, spec, seen, full_log=full_log)
