@@ -190,7 +190,7 @@ def used_base(kept: Mapping[str, Any], in_log: Mapping[str, str], now: ImageIden
     `in_log`: digests by name, as the builder printed them; `now`: the image of that name on the node.
     """
     name, digest, image_id = (str(kept.get(key, "")) for key in ("name", "digest", "image_id"))
-    if kept.get("way") != Way.COMPARED:
+    if kept.get("way") in (Way.NAMED, Way.ARGUMENT, Way.CONTEXT):
         return UsedBase(name, digest, digest, held=True)
     if image_id:
         return UsedBase(name, image_id, now.id if now else "", held=False)

@@ -62,7 +62,9 @@ class _Reading:
     given: Mapping[str, str]
     values: dict[str, str]
     """Of the arguments before the first FROM."""
-    stages: list[str] = field(default_factory=list)
+    begun: bool = False
+    """There was a FROM."""
+    stages: set[str] = field(default_factory=set)
     uses: list[_Use] = field(default_factory=list)
     spoken_of: set[str] = field(default_factory=set)
     """Arguments that something else than a whole name depends on."""
@@ -80,7 +82,7 @@ class _Reading:
 
     def _argument(self, found: Instruction) -> None:
         for name, default in _arguments(found):
-            if self.stages:
+            if self.begun:
                 self.spoken_of.add(name)  # a stage sees its value
                 continue
             self.arguments.add(name)
@@ -95,9 +97,10 @@ class _Reading:
         written, *named_as = [word for word in said if not word.startswith("--")] or [""]
         self.spoken_of |= named(" ".join(flags))
         name = filled_in(written, self.values) or ""
-        if name.lower() not in (*self.stages, "scratch"):
+        if name.lower() not in self.stages and name.lower() != "scratch":
             self._use(written, name)
-        self.stages.append(named_as[1].lower() if named_as[:1] and len(named_as) > 1 else "")
+        self.begun = True
+        self.stages.update(word.lower() for word in named_as[1:2])
 
     def _use(self, written: str, name: str) -> None:
         whole = _WHOLE.fullmatch(written.strip("\"'"))
@@ -114,8 +117,10 @@ class _Reading:
             self.uses.append(_Use(source, "" if "$" in source else source, ""))
 
     def images(self) -> Iterator[BaseImage]:
-        for key in dict.fromkeys(use.name or use.written for use in self.uses):
-            own = [use for use in self.uses if (use.name or use.written) == key]
+        by_name: dict[str, list[_Use]] = {}
+        for use in self.uses:
+            by_name.setdefault(use.name or use.written, []).append(use)
+        for own in by_name.values():
             arguments = {use.argument for use in own}
             pinned = arguments if "" not in arguments and not arguments & self.spoken_of else set[str]()
             yield BaseImage(_name(own[0].name), own[0].written[:300], tuple(sorted(pinned)))
