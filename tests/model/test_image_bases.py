@@ -105,7 +105,8 @@ def test_labels_say_no_more_than_is_sure_before_a_build() -> None:
         ),
         (
             SeenBase(WRITTEN, ONE),
-            f"base {NAME} is {ONE}, read on spark-01 from its registry; built from the tag, and compared then",
+            f"base {NAME} is {ONE}, read on spark-01 from its registry; "
+            "built from the tag, and compared then",
         ),
         (SeenBase(ARGUMENT, ONE, LOCAL_ID, way=Way.ARGUMENT), f"base {NAME} is {ONE}, local on spark-01"),
         (SeenBase(ARGUMENT, "", LOCAL_ID), f"base {NAME} is local on spark-01: image {LOCAL_ID}"),
@@ -140,6 +141,9 @@ HERE = ImageIdentity(NAME, LOCAL_ID, "linux/arm64", (), "c", digests=(f"nvidia/c
         ({**LOOSE, "image_id": LOCAL_ID}, {}, HERE, BaseCheck.EQUAL, LOCAL_ID),
         ({**LOOSE, "image_id": OTHER}, {}, HERE, BaseCheck.DIFFERENT, LOCAL_ID),
         ({**LOOSE, "image_id": OTHER}, {}, None, BaseCheck.UNKNOWN, ""),
+        ({**LOOSE, "image_id": LOCAL_ID}, {NAME: ONE}, HERE, BaseCheck.EQUAL, ONE),
+        ({**LOOSE, "image_id": LOCAL_ID}, {NAME: OTHER}, HERE, BaseCheck.DIFFERENT, OTHER),
+        ({**LOOSE, "digest": "", "image_id": LOCAL_ID}, {NAME: OTHER}, HERE, BaseCheck.DIFFERENT, OTHER),
         ({}, {}, None, BaseCheck.UNKNOWN, ""),
     ],
 )

@@ -1,7 +1,8 @@
 """A registry of images made of text, for engines on the same machine; run it where they are.
 
-`registry.py FOLDER PORT`: the image NAME:TAG has the file FOLDER/NAME/TAG in its one layer. What was made once
-can still be had by its digest when the file has changed.
+`registry.py FOLDER PORT`: the image NAME:TAG has the file FOLDER/NAME/TAG in its one layer. What was made
+once can still be had by its digest when the file has changed; TAG.next, if it is there, takes the place of
+TAG as soon as somebody has asked for that.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ FOLDER = Path(sys.argv[1]) if len(sys.argv) > 2 else Path()
 BLOBS: dict[str, tuple[str, bytes]] = {}
 """Kind and content by digest."""
 DOCKER = "application/vnd.docker"
+UNKNOWN = b'{"errors": [{"code": "MANIFEST_UNKNOWN", "message": "manifest unknown"}]}'
 
 
 def kept(kind: str, data: bytes) -> dict[str, Any]:
@@ -46,6 +48,16 @@ def image(text: bytes) -> str:
     return digest
 
 
+def tagged(file: Path) -> str:
+    """The digest that a tag means; empty: there is none."""
+    if not file.is_file():
+        return ""
+    digest, following = image(file.read_bytes()), file.with_name(f"{file.name}.next")
+    if following.is_file():
+        following.rename(file)
+    return digest
+
+
 class Registry(BaseHTTPRequestHandler):
     """Docker's registry API, as far as pulls need it."""
 
@@ -53,23 +65,22 @@ class Registry(BaseHTTPRequestHandler):
     """Also to what begins with TLS, so that an engine sees what this is."""
 
     def do_GET(self) -> None:
-        """Also HEAD."""
+        """A manifest, a blob, or that this is a registry."""
         _, _, rest = self.path.partition("/v2/")
-        name, kind, reference = rest.rpartition("/manifests/")
-        if not kind:
-            name, _, reference = rest.rpartition("/blobs/")
-        file = FOLDER / name / reference
-        digest = reference if ":" in reference or not file.is_file() else image(file.read_bytes())
-        found = BLOBS.get(digest, ("application/json", b"{}")) if rest else ("application/json", b"{}")
-        self.send_response(200 if digest in BLOBS or not rest else 404)
-        self.send_header("Content-Type", found[0])
-        self.send_header("Content-Length", str(len(found[1])))
+        name, of, reference = rest.rpartition("/manifests/" if "/manifests/" in rest else "/blobs/")
+        digest = reference if ":" in reference else tagged(FOLDER / name / reference)
+        kind, content = BLOBS.get(digest, ("application/json", b"{}" if not of else UNKNOWN))
+        self.send_response(200 if digest in BLOBS or not of else 404)
+        for header, value in (("Type", kind), ("Length", str(len(content)))):
+            self.send_header(f"Content-{header}", value)
         self.send_header("Docker-Content-Digest", digest)
         self.end_headers()
         if self.command == "GET":
-            self.wfile.write(found[1])
+            self.wfile.write(content)
 
-    do_HEAD = do_GET
+    def do_HEAD(self) -> None:
+        """The same without what it is."""
+        self.do_GET()
 
 
 if __name__ == "__main__":

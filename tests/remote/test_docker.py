@@ -347,3 +347,14 @@ async def test_each_base_says_what_it_is_or_why_that_is_not_known(
     assert (absent.digest, absent.why[:7]) == ("", "No such")
     assert (unknown.digest, unknown.why) == ("", "only the builder knows its name")
     assert named.digest == DIGEST
+
+
+async def test_a_builder_that_asks_the_registry_first_is_followed_in_that(engine: Engine) -> None:
+    engine.says("images/x:1/json", {"Id": "sha256:" + "a" * 64})
+    (local,) = await seen_bases(SHELL, [BaseImage("x:1", "x:1")], registry_first=True)
+    assert local.image_id, "no registry answered"
+    engine.says("distribution/x:1/json", {"Descriptor": {"digest": DIGEST}})
+    (registered,) = await seen_bases(SHELL, [BaseImage("x:1", "x:1")], registry_first=True)
+    assert (registered.digest, registered.image_id) == (DIGEST, "")
+    (taken,) = await seen_bases(SHELL, [BaseImage("x:1", "x:1")])
+    assert (taken.digest, taken.image_id) == ("", local.image_id)

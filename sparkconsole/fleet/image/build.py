@@ -83,7 +83,8 @@ async def look(fleet: Fleet, node: str, spec: recipes.BuildSpec, folder: Path) -
     asked = bases(text, dict(spec.build_args), site.architecture)
     contexts = with_it.contexts and takes_contexts(text)
     by_digest = bool(site.driver) and not site.containerd_store
-    seen = await seen_bases(shell, asked)
+    registry_first = with_it.asks_registry_first(containerd_store=site.containerd_store)
+    seen = await seen_bases(shell, asked, registry_first=registry_first)
     begins = tuple(held(base, contexts=contexts, local_digests=by_digest) for base in seen)
     return BuildSite(node, with_it, site, before, *commit, begins, RECORDED in declared(text))
 

@@ -192,10 +192,11 @@ def used_base(kept: Mapping[str, Any], in_log: Mapping[str, str], now: ImageIden
     name, digest, image_id = (str(kept.get(key, "")) for key in ("name", "digest", "image_id"))
     if kept.get("way") in (Way.NAMED, Way.ARGUMENT, Way.CONTEXT):
         return UsedBase(name, digest, digest, held=True)
-    if image_id:
-        return UsedBase(name, image_id, now.id if now else "", held=False)
     printed = {familiar(n): d for n, d in in_log.items()}.get(familiar(name), "")
-    return UsedBase(name, digest, printed or registry_digest(now.digests if now else (), name), held=False)
+    if image_id and not printed:
+        return UsedBase(name, image_id, now.id if now else "", held=False)
+    used = printed or registry_digest(now.digests if now else (), name)
+    return UsedBase(name, digest or image_id, used, held=False)
 
 
 def registry_digest(digests: Iterable[str], name: str) -> str:

@@ -77,6 +77,10 @@ class Builder:
     contexts: bool = False
     """It takes `--build-context`."""
 
+    def asks_registry_first(self, *, containerd_store: bool) -> bool:
+        """Before it takes an image that is there: clients before 23 with an engine that keeps images so."""
+        return self.kind is BuilderKind.BUILT_IN and containerd_store
+
 
 BUILDX = Builder()
 

@@ -15,22 +15,37 @@ MOST_BASES = 16
 """More are not asked for; the rest is built from its tags."""
 
 
-async def seen_bases(shell: Shell, bases: Sequence[BaseImage]) -> tuple[SeenBase, ...]:
-    """Each of them as it is now, asked for side by side; one that cannot be read says why."""
+async def seen_bases(
+    shell: Shell, bases: Sequence[BaseImage], *, registry_first: bool = False
+) -> tuple[SeenBase, ...]:
+    """Each of them as it is now, asked for side by side; one that cannot be read says why.
+
+    In the builder's own order: most take what is there and ask nobody, some ask the registry first.
+    """
     few, rest = bases[:MOST_BASES], bases[MOST_BASES:]
-    seen = await together(*(_seen(shell, base) for base in few))
+    seen = await together(*(_seen(shell, base, registry_first=registry_first) for base in few))
     return (*seen, *(SeenBase(base, why=f"more than {MOST_BASES} bases are not looked at") for base in rest))
 
 
-async def _seen(shell: Shell, base: BaseImage) -> SeenBase:
+async def _seen(shell: Shell, base: BaseImage, *, registry_first: bool) -> SeenBase:
     if not base.name:
         return SeenBase(base, why="only the builder knows its name")
     if base.digest:
         return SeenBase(base, base.digest)
+    if not registry_first and (local := await _local(shell, base)):
+        return local
+    registered = await _registered(shell, base)
+    here = await _local(shell, base) if registry_first and not registered.digest else None
+    return here or registered
+
+
+async def _local(shell: Shell, base: BaseImage) -> SeenBase | None:
+    found = await engine.image(shell, base.name)
+    return SeenBase(base, registry_digest(found.digests, base.name), found.id) if found else None
+
+
+async def _registered(shell: Shell, base: BaseImage) -> SeenBase:
     try:
-        # The builders of an engine take what is there, and ask nobody.
-        if local := await engine.image(shell, base.name):
-            return SeenBase(base, registry_digest(local.digests, base.name), local.id)
         return SeenBase(base, await engine.digest_in_registry(shell, base.name))
     except Unreachable:
         raise
