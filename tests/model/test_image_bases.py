@@ -8,9 +8,9 @@ import pytest
 
 from sparkconsole.model.docker import ImageIdentity
 from sparkconsole.model.image.bases import (
-    BaseCheck,
-    BaseImage,
-    SeenBase,
+    FromImage,
+    ResolvedImage,
+    UsedCheck,
     Way,
     familiar,
     held,
@@ -24,43 +24,43 @@ from sparkconsole.model.image.history import built_with
 
 NAME = "nvidia/cuda:13.1.0"
 ONE, OTHER = (f"sha256:{digit * 64}" for digit in "12")
-ARGUMENT = BaseImage(NAME, "${CUDA_BASE}", ("CUDA_BASE",))
-WRITTEN = BaseImage(NAME, NAME)
+ARGUMENT = FromImage(NAME, "${CUDA_BASE}", ("CUDA_BASE",))
+WRITTEN = FromImage(NAME, NAME)
 LOCAL_ID = f"sha256:{'a' * 64}"
 
 
-def way(seen: SeenBase, *, contexts: bool = False, local_digests: bool = True) -> Way:
+def way(seen: ResolvedImage, *, contexts: bool = False, local_digests: bool = True) -> Way:
     return held(seen, contexts=contexts, local_digests=local_digests).way
 
 
 @pytest.mark.parametrize(
     ("seen", "contexts", "local_digests", "expected"),
     [
-        (SeenBase(ARGUMENT, ONE), False, True, Way.ARGUMENT),
-        (SeenBase(ARGUMENT, ONE), True, False, Way.ARGUMENT),
-        (SeenBase(WRITTEN, ONE), False, True, Way.COMPARED),
-        (SeenBase(WRITTEN, ONE), True, True, Way.CONTEXT),
-        (SeenBase(ARGUMENT, ONE, LOCAL_ID), False, True, Way.ARGUMENT),
-        (SeenBase(WRITTEN, ONE, LOCAL_ID), True, True, Way.CONTEXT),
-        (SeenBase(ARGUMENT, ONE, LOCAL_ID), True, False, Way.COMPARED),
-        (SeenBase(ARGUMENT, "", LOCAL_ID), True, True, Way.COMPARED),
-        (SeenBase(ARGUMENT, why="offline"), True, True, Way.COMPARED),
-        (SeenBase(BaseImage(f"x@{ONE}", f"x@{ONE}"), ONE), True, True, Way.NAMED),
+        (ResolvedImage(ARGUMENT, ONE), False, True, Way.ARGUMENT),
+        (ResolvedImage(ARGUMENT, ONE), True, False, Way.ARGUMENT),
+        (ResolvedImage(WRITTEN, ONE), False, True, Way.COMPARED),
+        (ResolvedImage(WRITTEN, ONE), True, True, Way.CONTEXT),
+        (ResolvedImage(ARGUMENT, ONE, LOCAL_ID), False, True, Way.ARGUMENT),
+        (ResolvedImage(WRITTEN, ONE, LOCAL_ID), True, True, Way.CONTEXT),
+        (ResolvedImage(ARGUMENT, ONE, LOCAL_ID), True, False, Way.COMPARED),
+        (ResolvedImage(ARGUMENT, "", LOCAL_ID), True, True, Way.COMPARED),
+        (ResolvedImage(ARGUMENT, why="offline"), True, True, Way.COMPARED),
+        (ResolvedImage(FromImage(f"x@{ONE}", f"x@{ONE}"), ONE), True, True, Way.NAMED),
     ],
 )
 def test_a_build_is_held_to_what_was_seen_in_the_surest_way(
-    seen: SeenBase, contexts: bool, local_digests: bool, expected: Way
+    seen: ResolvedImage, contexts: bool, local_digests: bool, expected: Way
 ) -> None:
     assert way(seen, contexts=contexts, local_digests=local_digests) is expected
 
 
-def command(*seen: SeenBase, records: bool = False, **words: object) -> tuple[str, ...]:
+def command(*seen: ResolvedImage, records: bool = False, **words: object) -> tuple[str, ...]:
     spec = BuildSpec.model_validate(words)
     return build_argv(spec, now_epoch=1, bases=seen, records_bases=records)
 
 
 def test_a_base_that_an_argument_names_is_built_by_its_digest() -> None:
-    seen = SeenBase(ARGUMENT, ONE, way=Way.ARGUMENT)
+    seen = ResolvedImage(ARGUMENT, ONE, way=Way.ARGUMENT)
     argv = command(seen)
     assert argv[argv.index(f"CUDA_BASE={NAME}@{ONE}") - 1] == "--build-arg"
     assert argv[argv.index(f"org.sparkconsole.base={NAME}@{ONE}") - 1] == "--label"
@@ -71,18 +71,18 @@ def test_a_base_that_an_argument_names_is_built_by_its_digest() -> None:
 
 
 def test_a_name_that_is_written_out_stays_and_a_context_stands_for_it() -> None:
-    argv = command(SeenBase(WRITTEN, ONE, way=Way.CONTEXT))
+    argv = command(ResolvedImage(WRITTEN, ONE, way=Way.CONTEXT))
     assert argv[argv.index("--build-context") + 1] == f"{NAME}=docker-image://{NAME}@{ONE}"
-    assert "--build-context" not in command(SeenBase(WRITTEN, ONE))
+    assert "--build-context" not in command(ResolvedImage(WRITTEN, ONE))
 
 
 def test_labels_say_no_more_than_is_sure_before_a_build() -> None:
     seen = (
-        SeenBase(ARGUMENT, ONE, way=Way.ARGUMENT),
-        SeenBase(WRITTEN, ONE),
-        SeenBase(WRITTEN, "", LOCAL_ID),
-        SeenBase(WRITTEN, why="offline"),
-        SeenBase(BaseImage("", "x:$Y"), why="only the builder knows its name"),
+        ResolvedImage(ARGUMENT, ONE, way=Way.ARGUMENT),
+        ResolvedImage(WRITTEN, ONE),
+        ResolvedImage(WRITTEN, "", LOCAL_ID),
+        ResolvedImage(WRITTEN, why="offline"),
+        ResolvedImage(FromImage("", "x:$Y"), why="only the builder knows its name"),
     )
     assert labels(seen) == {
         "org.sparkconsole.base": f"{NAME}@{ONE}",
@@ -100,27 +100,30 @@ def test_labels_say_no_more_than_is_sure_before_a_build() -> None:
     ("seen", "sentence"),
     [
         (
-            SeenBase(ARGUMENT, ONE, way=Way.ARGUMENT),
+            ResolvedImage(ARGUMENT, ONE, way=Way.ARGUMENT),
             f"base {NAME} is {ONE}, read on spark-01 from its registry",
         ),
         (
-            SeenBase(WRITTEN, ONE),
+            ResolvedImage(WRITTEN, ONE),
             f"base {NAME} is {ONE}, read on spark-01 from its registry; "
             "built from the tag, and compared then",
         ),
-        (SeenBase(ARGUMENT, ONE, LOCAL_ID, way=Way.ARGUMENT), f"base {NAME} is {ONE}, local on spark-01"),
-        (SeenBase(ARGUMENT, "", LOCAL_ID), f"base {NAME} is local on spark-01: image {LOCAL_ID}"),
         (
-            SeenBase(ARGUMENT, why="no such host"),
+            ResolvedImage(ARGUMENT, ONE, LOCAL_ID, way=Way.ARGUMENT),
+            f"base {NAME} is {ONE}, local on spark-01",
+        ),
+        (ResolvedImage(ARGUMENT, "", LOCAL_ID), f"base {NAME} is local on spark-01: image {LOCAL_ID}"),
+        (
+            ResolvedImage(ARGUMENT, why="no such host"),
             f"base {NAME}: its digest could not be read: no such host; built from the tag",
         ),
         (
-            SeenBase(BaseImage(f"x@{ONE}", ""), ONE, way=Way.NAMED),
+            ResolvedImage(FromImage(f"x@{ONE}", ""), ONE, way=Way.NAMED),
             f"base x@{ONE} is named by its digest",
         ),
     ],
 )
-def test_the_plan_says_what_it_is_and_where_that_was_read(seen: SeenBase, sentence: str) -> None:
+def test_the_plan_says_what_it_is_and_where_that_was_read(seen: ResolvedImage, sentence: str) -> None:
     assert seen.sentence("spark-01") == sentence
 
 
@@ -131,24 +134,24 @@ HERE = ImageIdentity(NAME, LOCAL_ID, "linux/arm64", (), "c", digests=(f"nvidia/c
 @pytest.mark.parametrize(
     ("kept", "in_log", "now", "check", "used"),
     [
-        ({**LOOSE, "way": "argument"}, {}, None, BaseCheck.EQUAL, ONE),
-        (LOOSE, {f"docker.io/{NAME}": ONE}, None, BaseCheck.EQUAL, ONE),
-        (LOOSE, {f"docker.io/{NAME}": OTHER}, HERE, BaseCheck.DIFFERENT, OTHER),
-        (LOOSE, {"docker.io/nvidia/cuda:other": ONE}, None, BaseCheck.UNKNOWN, ""),
-        (LOOSE, {}, HERE, BaseCheck.EQUAL, ONE),
-        (LOOSE, {}, replace(HERE, digests=(f"x/cuda@{ONE}", "nvidia/cuda@x")), BaseCheck.UNKNOWN, ""),
-        ({**LOOSE, "digest": ""}, {NAME: ONE}, None, BaseCheck.UNKNOWN, ONE),
-        ({**LOOSE, "image_id": LOCAL_ID}, {}, HERE, BaseCheck.EQUAL, LOCAL_ID),
-        ({**LOOSE, "image_id": OTHER}, {}, HERE, BaseCheck.DIFFERENT, LOCAL_ID),
-        ({**LOOSE, "image_id": OTHER}, {}, None, BaseCheck.UNKNOWN, ""),
-        ({**LOOSE, "image_id": LOCAL_ID}, {NAME: ONE}, HERE, BaseCheck.EQUAL, ONE),
-        ({**LOOSE, "image_id": LOCAL_ID}, {NAME: OTHER}, HERE, BaseCheck.DIFFERENT, OTHER),
-        ({**LOOSE, "digest": "", "image_id": LOCAL_ID}, {NAME: OTHER}, HERE, BaseCheck.DIFFERENT, OTHER),
-        ({}, {}, None, BaseCheck.UNKNOWN, ""),
+        ({**LOOSE, "way": "argument"}, {}, None, UsedCheck.EQUAL, ONE),
+        (LOOSE, {f"docker.io/{NAME}": ONE}, None, UsedCheck.EQUAL, ONE),
+        (LOOSE, {f"docker.io/{NAME}": OTHER}, HERE, UsedCheck.DIFFERENT, OTHER),
+        (LOOSE, {"docker.io/nvidia/cuda:other": ONE}, None, UsedCheck.UNKNOWN, ""),
+        (LOOSE, {}, HERE, UsedCheck.EQUAL, ONE),
+        (LOOSE, {}, replace(HERE, digests=(f"x/cuda@{ONE}", "nvidia/cuda@x")), UsedCheck.UNKNOWN, ""),
+        ({**LOOSE, "digest": ""}, {NAME: ONE}, None, UsedCheck.UNKNOWN, ONE),
+        ({**LOOSE, "image_id": LOCAL_ID}, {}, HERE, UsedCheck.EQUAL, LOCAL_ID),
+        ({**LOOSE, "image_id": OTHER}, {}, HERE, UsedCheck.DIFFERENT, LOCAL_ID),
+        ({**LOOSE, "image_id": OTHER}, {}, None, UsedCheck.UNKNOWN, ""),
+        ({**LOOSE, "image_id": LOCAL_ID}, {NAME: ONE}, HERE, UsedCheck.EQUAL, ONE),
+        ({**LOOSE, "image_id": LOCAL_ID}, {NAME: OTHER}, HERE, UsedCheck.DIFFERENT, OTHER),
+        ({**LOOSE, "digest": "", "image_id": LOCAL_ID}, {NAME: OTHER}, HERE, UsedCheck.DIFFERENT, OTHER),
+        ({}, {}, None, UsedCheck.UNKNOWN, ""),
     ],
 )
 def test_what_was_used_is_compared_with_what_was_shown(
-    kept: dict[str, str], in_log: dict[str, str], now: ImageIdentity | None, check: BaseCheck, used: str
+    kept: dict[str, str], in_log: dict[str, str], now: ImageIdentity | None, check: UsedCheck, used: str
 ) -> None:
     found = used_base(kept, in_log, now)
     assert (found.check, found.used) == (check, used)

@@ -15,7 +15,7 @@ from aiohttp import web
 
 from sparkconsole.errors import SparkError, TimedOut, TooMuch
 from sparkconsole.model.docker_host import DockerHost
-from sparkconsole.model.image.bases import BaseImage
+from sparkconsole.model.image.bases import FromImage
 from sparkconsole.remote.docker import engine as docker
 from sparkconsole.remote.docker.host import _FOUND
 from sparkconsole.remote.docker.log_frames import LogFrames, api_time
@@ -338,7 +338,7 @@ async def test_each_base_says_what_it_is_or_why_that_is_not_known(
     engine.says("distribution/closed:1/json", {"message": "\x1b[31mdenied:\n access " + "x" * 999}, 403)
     engine.answers["distribution/silent:1/json"] = never
     names = ("here:1", "there:1", "closed:1", "silent:1", "absent:1", "", f"x@{DIGEST}")
-    seen = await seen_bases(SHELL, [BaseImage(name, name) for name in names])
+    seen = await seen_bases(SHELL, [FromImage(name, name) for name in names])
     here, there, closed, silent, absent, unknown, named = seen
     assert (here.digest, here.image_id) == (DIGEST, local["Id"])
     assert (there.digest, there.image_id) == (DIGEST, "")
@@ -351,10 +351,10 @@ async def test_each_base_says_what_it_is_or_why_that_is_not_known(
 
 async def test_a_builder_that_asks_the_registry_first_is_followed_in_that(engine: Engine) -> None:
     engine.says("images/x:1/json", {"Id": "sha256:" + "a" * 64})
-    (local,) = await seen_bases(SHELL, [BaseImage("x:1", "x:1")], registry_first=True)
+    (local,) = await seen_bases(SHELL, [FromImage("x:1", "x:1")], registry_first=True)
     assert local.image_id, "no registry answered"
     engine.says("distribution/x:1/json", {"Descriptor": {"digest": DIGEST}})
-    (registered,) = await seen_bases(SHELL, [BaseImage("x:1", "x:1")], registry_first=True)
+    (registered,) = await seen_bases(SHELL, [FromImage("x:1", "x:1")], registry_first=True)
     assert (registered.digest, registered.image_id) == (DIGEST, "")
-    (taken,) = await seen_bases(SHELL, [BaseImage("x:1", "x:1")])
+    (taken,) = await seen_bases(SHELL, [FromImage("x:1", "x:1")])
     assert (taken.digest, taken.image_id) == ("", local.image_id)

@@ -116,8 +116,8 @@ class Apis:
         if kind in _ENGINE:
             return web.json_response(_ENGINE[kind])
         if rest == "df" or kind == "distribution":
-            said = disk_usage(self.machine) if rest == "df" else registered(rest.removesuffix("/json"))
-            return web.json_response(said)
+            answer = disk_usage(self.machine) if rest == "df" else registered(rest.removesuffix("/json"))
+            return web.json_response(answer)
         if rest == "json":
             images = [*self.machine.images.values(), *self.machine.nameless.values()]
             containers = [{**c.as_json(), "Names": [f"/{c.name}"]} for c in self.machine.containers.values()]

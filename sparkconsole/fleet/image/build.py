@@ -15,7 +15,7 @@ from sparkconsole.fleet.journal import Journal
 from sparkconsole.model.docker import ImageIdentity
 from sparkconsole.model.foresight.effect import ImageNamed
 from sparkconsole.model.image import build as recipes
-from sparkconsole.model.image.bases import RECORDED, BaseCheck, SeenBase, UsedBase, Way, held, used_base
+from sparkconsole.model.image.bases import RECORDED, ResolvedImage, UsedCheck, UsedImage, Way, held, used_base
 from sparkconsole.model.text.printable import printable
 from sparkconsole.model.text.units import hms, size
 from sparkconsole.model.transfer.ends import CopySite
@@ -49,7 +49,7 @@ class BuildSite:
     commit: str = ""
     """vLLM commit that the reference names now; empty: not known."""
     ref_kind: str = ""
-    bases: tuple[SeenBase, ...] = ()
+    bases: tuple[ResolvedImage, ...] = ()
     """What it begins with."""
     records_bases: bool = False
     """Its Dockerfile takes them as an argument, and keeps them in the image."""
@@ -298,7 +298,7 @@ async def read_back(fleet: Fleet, run: Run, job: Job, report: Report, log: Build
     return Answer(data, (Sheet.of(("", job.node), rows),), exit_code=_commit_exit(job, check))
 
 
-async def _used_bases(shell: Shell, job: Job, log: BuildLog, report: Report) -> tuple[UsedBase, ...]:
+async def _used_bases(shell: Shell, job: Job, log: BuildLog, report: Report) -> tuple[UsedImage, ...]:
     """What it was built from, as far as that is known; another than the plan showed is a warning."""
     from sparkconsole.remote.docker.engine import image
 
@@ -308,7 +308,7 @@ async def _used_bases(shell: Shell, job: Job, log: BuildLog, report: Report) -> 
         loose = kept.get("way") == Way.COMPARED and plain_image(name)
         used.append(used_base(kept, printed, await image(shell, name) if loose else None))
     for base in used:
-        if base.check is BaseCheck.DIFFERENT:
+        if base.check is UsedCheck.DIFFERENT:
             report(Remark(f"base {base.sentence()}", job.node, "warning"))
     return tuple(used)
 

@@ -24,7 +24,7 @@ def is_digest(text: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class BaseImage:
+class FromImage:
     """One image as a Dockerfile asks for it."""
 
     name: str
@@ -54,10 +54,10 @@ class Way(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class SeenBase:
+class ResolvedImage:
     """What a base was when it was looked at, on the node."""
 
-    base: BaseImage
+    base: FromImage
     digest: str = ""
     """Its registry's; empty: not known."""
     image_id: str = ""
@@ -107,7 +107,7 @@ class SeenBase:
         }
 
 
-def held(seen: SeenBase, *, contexts: bool, local_digests: bool) -> SeenBase:
+def held(seen: ResolvedImage, *, contexts: bool, local_digests: bool) -> ResolvedImage:
     """With the surest way that the builder has.
 
     `contexts`: it takes `--build-context`; `local_digests`: an image that is there is found by its registry's
@@ -121,12 +121,12 @@ def held(seen: SeenBase, *, contexts: bool, local_digests: bool) -> SeenBase:
     return replace(seen, way=way)
 
 
-def exact_arguments(seen: Iterable[SeenBase]) -> dict[str, str]:
+def exact_arguments(seen: Iterable[ResolvedImage]) -> dict[str, str]:
     """The build arguments that hold the build to them."""
     return {name: s.exact for s in seen if s.way is Way.ARGUMENT for name in s.base.arguments}
 
 
-def exact_words(seen: Sequence[SeenBase]) -> tuple[str, ...]:
+def exact_words(seen: Sequence[ResolvedImage]) -> tuple[str, ...]:
     """The other words of the command: contexts that stand for names, and the labels."""
     contexts = (f"{s.base.name}=docker-image://{s.exact}" for s in seen if s.way is Way.CONTEXT)
     return (
@@ -135,13 +135,13 @@ def exact_words(seen: Sequence[SeenBase]) -> tuple[str, ...]:
     )
 
 
-def labels(seen: Sequence[SeenBase]) -> dict[str, str]:
+def labels(seen: Sequence[ResolvedImage]) -> dict[str, str]:
     """What the built image is labelled with."""
     keys = (BASE_LABEL if at == 1 else f"{BASE_LABEL}.{at}" for at in range(1, len(seen) + 1))
     return {key: base.label for key, base in zip(keys, seen, strict=True)}
 
 
-class BaseCheck(StrEnum):
+class UsedCheck(StrEnum):
     """Whether an image was built from the base that was shown."""
 
     EQUAL = "equal"
@@ -150,7 +150,7 @@ class BaseCheck(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class UsedBase:
+class UsedImage:
     """What is known of a base once its build has ended."""
 
     name: str
@@ -161,20 +161,20 @@ class UsedBase:
     held: bool
 
     @property
-    def check(self) -> BaseCheck:
+    def check(self) -> UsedCheck:
         """Digests and ids of the same kind are compared; what the command named is what was used."""
         if self.held:
-            return BaseCheck.EQUAL
+            return UsedCheck.EQUAL
         if not self.shown or not self.used:
-            return BaseCheck.UNKNOWN
-        return BaseCheck.EQUAL if self.shown == self.used else BaseCheck.DIFFERENT
+            return UsedCheck.UNKNOWN
+        return UsedCheck.EQUAL if self.shown == self.used else UsedCheck.DIFFERENT
 
     def sentence(self) -> str:
         """For people."""
         match self.check:
-            case BaseCheck.EQUAL:
+            case UsedCheck.EQUAL:
                 return f"{self.name} is {self.shown}, as the plan shows"
-            case BaseCheck.DIFFERENT:
+            case UsedCheck.DIFFERENT:
                 return f"{self.name} was {self.used} when it was built, not {self.shown} as the plan shows"
         known = f"built from {self.used}" if self.used else "what it was built from is not known"
         return f"{self.name}: {known}{f'; the plan shows {self.shown}' if self.shown else ''}"
@@ -184,25 +184,25 @@ class UsedBase:
         return {"name": self.name, "shown": self.shown, "used": self.used, "check": str(self.check)}
 
 
-def used_base(kept: Mapping[str, Any], in_log: Mapping[str, str], now: ImageIdentity | None) -> UsedBase:
+def used_base(kept: Mapping[str, Any], in_log: Mapping[str, str], now: ImageIdentity | None) -> UsedImage:
     """A base as its job kept it, after the build.
 
     `in_log`: digests by name, as the builder printed them; `now`: the image of that name on the node.
     """
     name, digest, image_id = (str(kept.get(key, "")) for key in ("name", "digest", "image_id"))
     if kept.get("way") in (Way.NAMED, Way.ARGUMENT, Way.CONTEXT):
-        return UsedBase(name, digest, digest, held=True)
+        return UsedImage(name, digest, digest, held=True)
     printed = {familiar(n): d for n, d in in_log.items()}.get(familiar(name), "")
     if image_id and not printed:
-        return UsedBase(name, image_id, now.id if now else "", held=False)
+        return UsedImage(name, image_id, now.id if now else "", held=False)
     used = printed or registry_digest(now.digests if now else (), name)
-    return UsedBase(name, digest or image_id, used, held=False)
+    return UsedImage(name, digest or image_id, used, held=False)
 
 
 def registry_digest(digests: Iterable[str], name: str) -> str:
     """Of an image's `NAME@sha256:…` words the digest under that name; empty: it has none."""
-    said = (word.rpartition("@") for word in digests)
-    return next((d for of, _, d in said if is_digest(d) and familiar(of) == _repository(name)), "")
+    parts = (word.rpartition("@") for word in digests)
+    return next((d for of, _, d in parts if is_digest(d) and familiar(of) == _repository(name)), "")
 
 
 def _repository(name: str) -> str:

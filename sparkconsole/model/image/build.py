@@ -12,7 +12,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from sparkconsole.errors import WrongUsage
-from sparkconsole.model.image.bases import RECORDED, SeenBase, exact_arguments, exact_words, labels
+from sparkconsole.model.image.bases import RECORDED, ResolvedImage, exact_arguments, exact_words, labels
 from sparkconsole.model.image_reference import image_tag
 from sparkconsole.model.text.redact import redact
 from sparkconsole.model.text.units import moment
@@ -139,7 +139,7 @@ def build_argv(
     now_epoch: int | str,
     dated: str = "",
     builder: Builder = BUILDX,
-    bases: Sequence[SeenBase] = (),
+    bases: Sequence[ResolvedImage] = (),
     records_bases: bool = False,
 ) -> tuple[str, ...]:
     """The `docker build` command: the seed's arguments in the seed's order, the dated tag, plain progress.

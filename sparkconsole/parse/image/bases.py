@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from sparkconsole.model.image.bases import BaseImage
+from sparkconsole.model.image.bases import FromImage
 from sparkconsole.model.image_reference import image_reference
 from sparkconsole.parse.image.dockerfile import Instruction, filled_in, instructions, named, words
 
@@ -16,12 +16,12 @@ _MOUNTED = re.compile(r"--mount=(\S+)")
 _SYSTEMS = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
-def bases(text: str, given: Mapping[str, str], architecture: str = "") -> tuple[BaseImage, ...]:
+def bases(text: str, given: Mapping[str, str], architecture: str = "") -> tuple[FromImage, ...]:
     """Each image once, in order of first mention; stages of its own, `scratch` and the context are none.
 
     `given`: the build's arguments; `architecture`: the builder's own, as its engine calls it.
     """
-    reading = _Reading(dict(given), _platform(architecture))
+    reading = _FromLines(dict(given), _platform(architecture))
     for found in instructions(text):
         reading.take(found)
     return tuple(reading.images())
@@ -56,7 +56,7 @@ class _Use:
 
 
 @dataclass(slots=True)
-class _Reading:
+class _FromLines:
     """What is known of the Dockerfile so far, from its top."""
 
     given: Mapping[str, str]
@@ -92,9 +92,9 @@ class _Reading:
                 self.values[name] = value
 
     def _from(self, found: Instruction) -> None:
-        said = words(found.rest)
-        flags = [word for word in said if word.startswith("--")]
-        written, *named_as = [word for word in said if not word.startswith("--")] or [""]
+        parts = words(found.rest)
+        flags = [word for word in parts if word.startswith("--")]
+        written, *named_as = [word for word in parts if not word.startswith("--")] or [""]
         self.spoken_of |= named(" ".join(flags))
         name = filled_in(written, self.values) or ""
         if name.lower() not in self.stages and name.lower() != "scratch":
@@ -116,14 +116,14 @@ class _Reading:
         if source and not a_stage and source.lower() not in ("scratch", "context"):
             self.uses.append(_Use(source, "" if "$" in source else source, ""))
 
-    def images(self) -> Iterator[BaseImage]:
+    def images(self) -> Iterator[FromImage]:
         by_name: dict[str, list[_Use]] = {}
         for use in self.uses:
             by_name.setdefault(use.name or use.written, []).append(use)
         for own in by_name.values():
             arguments = {use.argument for use in own}
             pinned = arguments if "" not in arguments and not arguments & self.spoken_of else set[str]()
-            yield BaseImage(_name(own[0].name), own[0].written[:300], tuple(sorted(pinned)))
+            yield FromImage(_name(own[0].name), own[0].written[:300], tuple(sorted(pinned)))
 
 
 def _sources(found: Instruction) -> list[str]:
@@ -133,7 +133,7 @@ def _sources(found: Instruction) -> list[str]:
         if not word.startswith("--"):
             break
         flags.append(word)
-    mounts = (said[1].split(",") for word in flags if (said := _MOUNTED.fullmatch(word)))
+    mounts = (mounted[1].split(",") for word in flags if (mounted := _MOUNTED.fullmatch(word)))
     parts = [*(word.removeprefix("--") for word in flags), *(part for parts in mounts for part in parts)]
     return [part.removeprefix("from=").strip("\"'") for part in parts if part.startswith("from=")]
 

@@ -67,8 +67,8 @@ def image_from(data: Mapping[str, Any], tag: str = "") -> ImageIdentity:
 
 def digest_from(data: Any) -> str:
     """From `GET /distribution/{name}/json`; empty where it says none."""
-    said = as_object(as_object(data).get("Descriptor")).get("digest")
-    return said if isinstance(said, str) and is_digest(said) else ""
+    digest = as_object(as_object(data).get("Descriptor")).get("digest")
+    return digest if isinstance(digest, str) and is_digest(digest) else ""
 
 
 def names_from(listed: Mapping[str, Any]) -> tuple[str, ...]:

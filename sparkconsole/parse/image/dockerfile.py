@@ -30,9 +30,9 @@ def directives(text: str) -> dict[str, str]:
     """What its first lines say to the builder: `# syntax=…`, `# escape=…`."""
     found: dict[str, str] = {}
     for line in _lines(text):
-        if not (said := _DIRECTIVE.fullmatch(line.strip())):
+        if not (directive := _DIRECTIVE.fullmatch(line.strip())):
             break
-        found[said[1].lower()] = said[2]
+        found[directive[1].lower()] = directive[2]
     return found
 
 
@@ -85,8 +85,8 @@ def heredocs_of(found: Instruction) -> list[tuple[str, bool]]:
     """The ends of the texts that follow an instruction, and whether tabs may stand before them."""
     if found.word not in _MANY_WORDS:
         return []
-    said = (_HEREDOC.fullmatch(word) for word in words(found.rest))
-    return [(re.sub("[\"']", "", s[2]), bool(s[1])) for s in said if s]
+    ends = (_HEREDOC.fullmatch(word) for word in words(found.rest))
+    return [(re.sub("[\"']", "", s[2]), bool(s[1])) for s in ends if s]
 
 
 def words(text: str) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from sparkconsole.clock import together
 from sparkconsole.errors import SparkError, TimedOut, Unreachable
-from sparkconsole.model.image.bases import BaseImage, SeenBase, registry_digest
+from sparkconsole.model.image.bases import FromImage, ResolvedImage, registry_digest
 from sparkconsole.model.text.printable import printable
 from sparkconsole.remote.docker import engine
 from sparkconsole.remote.shell import Shell
@@ -16,22 +16,25 @@ MOST_BASES = 16
 
 
 async def seen_bases(
-    shell: Shell, bases: Sequence[BaseImage], *, registry_first: bool = False
-) -> tuple[SeenBase, ...]:
+    shell: Shell, bases: Sequence[FromImage], *, registry_first: bool = False
+) -> tuple[ResolvedImage, ...]:
     """Each of them as it is now, asked for side by side; one that cannot be read says why.
 
     In the builder's own order: most take what is there and ask nobody, some ask the registry first.
     """
     few, rest = bases[:MOST_BASES], bases[MOST_BASES:]
     seen = await together(*(_seen(shell, base, registry_first=registry_first) for base in few))
-    return (*seen, *(SeenBase(base, why=f"more than {MOST_BASES} bases are not looked at") for base in rest))
+    return (
+        *seen,
+        *(ResolvedImage(base, why=f"more than {MOST_BASES} bases are not looked at") for base in rest),
+    )
 
 
-async def _seen(shell: Shell, base: BaseImage, *, registry_first: bool) -> SeenBase:
+async def _seen(shell: Shell, base: FromImage, *, registry_first: bool) -> ResolvedImage:
     if not base.name:
-        return SeenBase(base, why="only the builder knows its name")
+        return ResolvedImage(base, why="only the builder knows its name")
     if base.digest:
-        return SeenBase(base, base.digest)
+        return ResolvedImage(base, base.digest)
     if not registry_first and (local := await _local(shell, base)):
         return local
     registered = await _registered(shell, base)
@@ -39,20 +42,20 @@ async def _seen(shell: Shell, base: BaseImage, *, registry_first: bool) -> SeenB
     return here or registered
 
 
-async def _local(shell: Shell, base: BaseImage) -> SeenBase | None:
+async def _local(shell: Shell, base: FromImage) -> ResolvedImage | None:
     found = await engine.image(shell, base.name)
-    return SeenBase(base, registry_digest(found.digests, base.name), found.id) if found else None
+    return ResolvedImage(base, registry_digest(found.digests, base.name), found.id) if found else None
 
 
-async def _registered(shell: Shell, base: BaseImage) -> SeenBase:
+async def _registered(shell: Shell, base: FromImage) -> ResolvedImage:
     try:
-        return SeenBase(base, await engine.digest_in_registry(shell, base.name))
+        return ResolvedImage(base, await engine.digest_in_registry(shell, base.name))
     except Unreachable:
         raise
     except TimedOut:
-        return SeenBase(base, why=f"no answer within {engine.REGISTRY_TIMEOUT_S:.0f} s")
+        return ResolvedImage(base, why=f"no answer within {engine.REGISTRY_TIMEOUT_S:.0f} s")
     except SparkError as error:
-        return SeenBase(base, why=_in_a_line(error.cause))
+        return ResolvedImage(base, why=_in_a_line(error.cause))
 
 
 def _in_a_line(cause: str) -> str:
