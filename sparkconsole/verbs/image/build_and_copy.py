@@ -81,8 +81,8 @@ async def build(
     """Build the image on one node and, with --copy-to, copy it to others.
 
     The build runs detached on the node and goes on when this console ends. Every build is also kept under a
-    dated tag. The images that it begins with are read on the node: the plan says their digests, and the build
-    begins with exactly those. The SSH user of the copies is the global --user (-u).
+    dated tag. The plan says the digest of each image that it begins with, read on the node, and whether the
+    build is held to that. The SSH user of the copies is the global --user (-u).
 
     Parameters
     ----------
