@@ -113,6 +113,7 @@ def test_labels_say_no_more_than_is_sure_before_a_build() -> None:
             f"base {NAME} is {ONE}, local on spark-01",
         ),
         (ResolvedImage(ARGUMENT, "", LOCAL_ID), f"base {NAME} is local on spark-01: image {LOCAL_ID}"),
+        (ResolvedImage(ARGUMENT, ONE, LOCAL_ID), f"base {NAME} is local on spark-01: image {LOCAL_ID}"),
         (
             ResolvedImage(ARGUMENT, why="no such host"),
             f"base {NAME}: its digest could not be read: no such host; built from the tag",

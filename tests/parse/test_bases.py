@@ -59,6 +59,7 @@ def test_the_base_of_every_recipe_is_held_by_its_argument(recipe: str) -> None:
         ("FROM a AS one\nFROM c\nRUN --mount=type=bind,from=One,target=/x true", ["a", "c"]),
         ("FROM a\nRUN --mount=target=/x,from=b --mount=type=cache,target=/c x --mount=from=no", ["a", "b"]),
         ("FROM a\nFROM a\nCOPY --from=a /x /y", ["a"]),
+        ("FROM \x1b[31mx\x00", [""]),
         ("", []),
         ("FROM", [""]),
     ],

@@ -358,3 +358,10 @@ async def test_a_builder_that_asks_the_registry_first_is_followed_in_that(engine
     assert (registered.digest, registered.image_id) == (DIGEST, "")
     (taken,) = await seen_bases(SHELL, [FromImage("x:1", "x:1")])
     assert (taken.digest, taken.image_id) == ("", local.image_id)
+
+
+async def test_a_base_is_never_the_image_whose_id_begins_so(engine: Engine) -> None:
+    engine.says("images/cafe/json", {"Id": "sha256:cafe" + "a" * 60})
+    (seen,) = await seen_bases(SHELL, [FromImage("cafe", "cafe")])
+    assert (seen.image_id, seen.digest) == ("", "")
+    assert "images/cafe:latest/json" in str(engine.asked)

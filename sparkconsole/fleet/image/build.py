@@ -306,7 +306,7 @@ async def _used_bases(shell: Shell, job: Job, log: BuildLog, report: Report) -> 
     for kept in map(as_object, as_list(job.details.get("bases"))[:MOST_COMPARED]):
         name = str(kept.get("name", ""))
         loose = kept.get("way") == Way.COMPARED and plain_image(name)
-        used.append(used_base(kept, printed, await image(shell, name) if loose else None))
+        used.append(used_base(kept, printed, await image(shell, recipes.full_name(name)) if loose else None))
     for base in used:
         if base.check is UsedCheck.DIFFERENT:
             report(Remark(f"base {base.sentence()}", job.node, "warning"))

@@ -81,14 +81,14 @@ class ResolvedImage:
         """What the built image says of it: only what is sure when the build begins."""
         if self.way is not Way.COMPARED:
             return self.exact
-        known = self.digest or (f"image {self.image_id}" if self.image_id else "")
+        known = f"image {self.image_id}" if self.image_id else self.digest
         return f"{self.name}, {f'{known} before the build' if known else 'digest not known'}"
 
     def sentence(self, node: str) -> str:
         """What the plan says of it."""
         if self.way is Way.NAMED:
             return f"base {self.name} is named by its digest"
-        if not self.digest and self.image_id:
+        if self.image_id and self.way is Way.COMPARED:
             return f"base {self.name} is local on {node}: image {self.image_id}"
         if not self.digest:
             return f"base {self.name}: its digest could not be read: {self.why}; built from the tag"

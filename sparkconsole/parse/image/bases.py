@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from sparkconsole.model.image.bases import FromImage
 from sparkconsole.model.image_reference import image_reference
+from sparkconsole.model.text.printable import printable
 from sparkconsole.parse.image.dockerfile import Instruction, filled_in, instructions, named, words
 
 _WHOLE = re.compile(r"\$(?:\{([A-Za-z_][A-Za-z0-9_]*)(?::?-[^{}$]*)?\}|([A-Za-z_][A-Za-z0-9_]*))")
@@ -123,7 +124,7 @@ class _FromLines:
         for own in by_name.values():
             arguments = {use.argument for use in own}
             pinned = arguments if "" not in arguments and not arguments & self.spoken_of else set[str]()
-            yield FromImage(_name(own[0].name), own[0].written[:300], tuple(sorted(pinned)))
+            yield FromImage(_name(own[0].name), printable(own[0].written)[:300], tuple(sorted(pinned)))
 
 
 def _sources(found: Instruction) -> list[str]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from sparkconsole.clock import together
 from sparkconsole.errors import SparkError, TimedOut, Unreachable
 from sparkconsole.model.image.bases import FromImage, ResolvedImage, registry_digest
+from sparkconsole.model.image.build import full_name
 from sparkconsole.model.text.printable import printable
 from sparkconsole.remote.docker import engine
 from sparkconsole.remote.shell import Shell
@@ -43,7 +44,8 @@ async def _seen(shell: Shell, base: FromImage, *, registry_first: bool) -> Resol
 
 
 async def _local(shell: Shell, base: FromImage) -> ResolvedImage | None:
-    found = await engine.image(shell, base.name)
+    # With its tag: the engine also answers to the beginning of an id, as `cafe` is one.
+    found = await engine.image(shell, full_name(base.name))
     return ResolvedImage(base, registry_digest(found.digests, base.name), found.id) if found else None
 
 
