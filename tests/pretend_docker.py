@@ -23,7 +23,8 @@ file(){ case $1 in *:*) n=$1;; *) n=$1:latest;; esac; echo "$ENGINE/images/$n"; 
 fault(){ [ -e "$ENGINE/fault-$1" ]; }
 case $1 in
 --version) echo "Docker version 28.2.2, build 1";;
-buildx) fault buildx && exit 1; exit 0;;
+buildx) fault buildx && exit 1; [ "$2" = build ] && cat "$ENGINE/buildx.help" 2>/dev/null; exit 0;;
+version) cat "$ENGINE/version" 2>/dev/null;;
 info) printf 'folder %s\ndriver %s\nstatus [[Backing Filesystem extfs]]\nversion 28.2.2\narchitecture x\n' \
   "$ENGINE" "$(cat "$ENGINE/driver" 2>/dev/null || echo btrfs)";;
 save)
@@ -128,6 +129,8 @@ class PretendNode(LocalShell):
     def __init__(self, name: str, world: PretendWorld) -> None:
         super().__init__(name)
         self.world, self.home = world, world.folder / name
+        self.registered: dict[str, str] = {}
+        """Digests that registries answer, by name."""
         self.engine = self.home / "engine"
         for folder in ("images", "containers", "cache"):
             (self.engine / folder).mkdir(parents=True)
@@ -170,8 +173,11 @@ def _identity(file: Path, tag: str) -> ImageIdentity:
     content = file.read_text()
     digest = hashlib.sha256(content.encode()).hexdigest()
     labels = dict(line[6:].split("=", 1) for line in content.splitlines() if line.startswith("LABEL "))
+    digests = tuple(line[7:] for line in content.splitlines() if line.startswith("DIGEST "))
     size, made = len(content), "2025-12-19T12:00:00Z"
-    return ImageIdentity(tag, f"sha256:{digest}", "linux/arm64", (digest,), "cfg", size, made, labels)
+    return ImageIdentity(
+        tag, f"sha256:{digest}", "linux/arm64", (digest,), "cfg", size, made, labels, digests=digests
+    )
 
 
 async def image(shell: Shell, tag: str) -> ImageIdentity | None:
@@ -179,6 +185,15 @@ async def image(shell: Shell, tag: str) -> ImageIdentity | None:
     assert isinstance(shell, PretendNode)
     file = shell.engine / "images" / (tag if ":" in tag else f"{tag}:latest")
     return _identity(file, tag) if file.exists() else None
+
+
+async def digest_in_registry(shell: Shell, name: str) -> str:
+    """As sparkconsole.remote.docker.engine.digest_in_registry; SparkError where nothing was registered."""
+    assert isinstance(shell, PretendNode)
+    if name not in shell.registered:
+        cause = 'docker says: Get "https://registry-1.docker.io/v2/": dial tcp: \x1b[1mno such host\n again'
+        raise SparkError(cause, node=shell.node)
+    return shell.registered[name]
 
 
 async def every_image(shell: Shell) -> tuple[ImageIdentity, ...]:

@@ -66,6 +66,8 @@ class ImageIdentity:
     labels: Mapping[str, str] = field(default_factory=dict)
     settings: Mapping[str, str] = field(default_factory=dict)
     """Of its environment, what says how nodes find each other."""
+    digests: tuple[str, ...] = field(default=(), compare=False)
+    """`NAME@sha256:…`: what registries that it came from or went to call it; a node may have none."""
 
     @property
     def content(self) -> tuple[str, tuple[str, ...], str]:

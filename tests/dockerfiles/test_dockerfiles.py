@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from sparkconsole.model.image.build import COMMIT_FILE, COMMIT_LABEL, RECIPES
+from sparkconsole.model.text.redact import redact, secret_name
 from sparkconsole.parse.image.recipe import commit_named
 from tests.conftest import ROOT
 from tests.programs import need
@@ -76,6 +77,24 @@ def test_labels_say_what_the_console_asks(recipe: str) -> None:
     assert given["recipe"] == recipe
     assert given["accelerator"] == ("cuda" if recipe in GPU else "cpu")
     assert COMMIT_LABEL.removeprefix("org.sparkconsole.") in GPU_LABELS
+
+
+@pytest.mark.parametrize("recipe", GPU)
+def test_what_was_read_of_the_bases_is_recorded_in_the_image(recipe: str) -> None:
+    lines = instructions(recipe)
+    asks = lines.index("ARG BASE_IMAGES=")
+    assert "record_build.py" in lines[asks + 1]
+    assert not any(line.startswith("FROM ") for line in lines[asks:]), "it is the image's own stage"
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_nothing_in_a_recipe_is_a_secret_or_asks_for_one(recipe: str) -> None:
+    """What an instruction says stays in the image's history."""
+    for line in instructions(recipe):
+        assert redact(line) == line
+        word, _, rest = line.partition(" ")
+        names = re.findall(r"(\w+)(?==|\s|$)", rest) if word in ("ARG", "ENV") else []
+        assert not [name for name in names if secret_name(name)], line
 
 
 def test_the_commit_that_was_built_is_where_the_console_reads_it() -> None:
@@ -236,6 +255,9 @@ def test_a_build_is_recorded_with_the_commit_that_is_known() -> None:
     from_wheel = record("vllm-node-wheels", {}, {}, {"vllm": "0.20.2rc1.dev93+g51f22dcfd.cu130"})
     assert from_wheel["commits"] == {"vllm": "51f22dcfd"}
     assert record("vllm-node-wheels", {}, {}, {"vllm": "0.20.2"})["commits"] == {}
+    assert "bases" not in checked_out
+    kept = record("vllm-node", {}, {}, {}, ["x@sha256:1"])
+    assert kept["bases"] == ["x@sha256:1"]
 
 
 def test_the_cpu_platform_gets_its_ray_resource_once() -> None:

@@ -15,9 +15,11 @@ from aiohttp import web
 
 from sparkconsole.errors import SparkError, TimedOut, TooMuch
 from sparkconsole.model.docker_host import DockerHost
+from sparkconsole.model.image.bases import FromImage
 from sparkconsole.remote.docker import engine as docker
 from sparkconsole.remote.docker.host import _FOUND
 from sparkconsole.remote.docker.log_frames import LogFrames, api_time
+from sparkconsole.remote.image.bases import seen_bases
 from sparkconsole.remote.local import LocalShell
 
 T1, T2 = "2026-01-31T12:00:00.000000001Z", "2026-01-31T12:00:01.5Z"
@@ -295,3 +297,71 @@ async def test_free_space_that_df_does_not_know_is_unknown(engine: Engine) -> No
     engine.says("system/df", OLD)
     engine.says("info", {"DockerRootDir": "/no/such/folder"})
     assert (await docker.disk_usage(SHELL)).free_bytes is None
+
+
+DIGEST = f"sha256:{'1' * 64}"
+
+
+async def test_a_digest_is_asked_of_the_engine_and_nothing_is_pulled(engine: Engine) -> None:
+    name = "nvcr.io/nvidia/cuda:13.1"
+    engine.says(f"distribution/{name}/json", {"Descriptor": {"digest": DIGEST}, "Platforms": []})
+    assert await docker.digest_in_registry(SHELL, name) == DIGEST
+    assert [asked.partition(" ")[0] for asked in engine.asked] == ["GET"] * len(engine.asked)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {}, [], None, {"Descriptor": None}, {"Descriptor": {"digest": 1}},
+        {"Descriptor": {"digest": f"{DIGEST}0"}}, {"Descriptor": {"digest": f"{DIGEST} --privileged"}},
+    ],
+    ids=str,
+)  # fmt: skip
+async def test_what_is_no_digest_goes_nowhere(engine: Engine, said: object) -> None:
+    engine.says("distribution/x:1/json", said)
+    with pytest.raises(SparkError, match="names no digest"):
+        await docker.digest_in_registry(SHELL, "x:1")
+
+
+async def test_each_base_says_what_it_is_or_why_that_is_not_known(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(docker, "REGISTRY_TIMEOUT_S", 0.5)
+
+    async def never(request: web.Request) -> web.StreamResponse:
+        await asyncio.sleep(20)
+        return web.Response()
+
+    local = {"Id": f"sha256:{'a' * 64}", "RepoDigests": [f"here@{DIGEST}", "\x1b[31m"]}
+    engine.says("images/here:1/json", local)
+    engine.says("distribution/there:1/json", {"Descriptor": {"digest": DIGEST}})
+    engine.says("distribution/closed:1/json", {"message": "\x1b[31mdenied:\n access " + "x" * 999}, 403)
+    engine.answers["distribution/silent:1/json"] = never
+    names = ("here:1", "there:1", "closed:1", "silent:1", "absent:1", "", f"x@{DIGEST}")
+    seen = await seen_bases(SHELL, [FromImage(name, name) for name in names])
+    here, there, closed, silent, absent, unknown, named = seen
+    assert (here.digest, here.image_id) == (DIGEST, local["Id"])
+    assert (there.digest, there.image_id) == (DIGEST, "")
+    assert (closed.digest, closed.why[:20], len(closed.why)) == ("", "denied: access xxxxx", 200)
+    assert (silent.digest, silent.why) == ("", "no answer within 0 s")
+    assert (absent.digest, absent.why[:7]) == ("", "No such")
+    assert (unknown.digest, unknown.why) == ("", "only the builder knows its name")
+    assert named.digest == DIGEST
+
+
+async def test_a_builder_that_asks_the_registry_first_is_followed_in_that(engine: Engine) -> None:
+    engine.says("images/x:1/json", {"Id": "sha256:" + "a" * 64})
+    (local,) = await seen_bases(SHELL, [FromImage("x:1", "x:1")], registry_first=True)
+    assert local.image_id, "no registry answered"
+    engine.says("distribution/x:1/json", {"Descriptor": {"digest": DIGEST}})
+    (registered,) = await seen_bases(SHELL, [FromImage("x:1", "x:1")], registry_first=True)
+    assert (registered.digest, registered.image_id) == (DIGEST, "")
+    (taken,) = await seen_bases(SHELL, [FromImage("x:1", "x:1")])
+    assert (taken.digest, taken.image_id) == ("", local.image_id)
+
+
+async def test_a_base_is_never_the_image_whose_id_begins_so(engine: Engine) -> None:
+    engine.says("images/cafe/json", {"Id": "sha256:cafe" + "a" * 60})
+    (seen,) = await seen_bases(SHELL, [FromImage("cafe", "cafe")])
+    assert (seen.image_id, seen.digest) == ("", "")
+    assert "images/cafe:latest/json" in str(engine.asked)

@@ -84,6 +84,7 @@ async def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
     cluster = Cluster(nodes=tuple(Node(name=f"spark{i}", address=f"10.77.0.1{i}") for i in (1, 2, 3)))
     monkeypatch.setattr(docker, "image", pretend_docker.image)
     monkeypatch.setattr(docker, "images", pretend_docker.images)
+    monkeypatch.setattr(docker, "digest_in_registry", pretend_docker.digest_in_registry)
     monkeypatch.setattr(docker, "every_image", pretend_docker.every_image)
     monkeypatch.setattr(docker, "disk_usage", pretend_docker.disk_usage)
     monkeypatch.setattr(site, "COPY_SITE", site.COPY_SITE.replace("/etc/ssh", str(tmp_path / "etc-ssh")))

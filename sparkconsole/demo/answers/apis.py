@@ -13,7 +13,7 @@ from aiohttp import web
 from sparkconsole.demo.answers.sampled import metrics
 from sparkconsole.demo.spark.engine import PretendContainer, container_log
 from sparkconsole.demo.spark.machine import Machine
-from sparkconsole.demo.spark.storage import disk_usage
+from sparkconsole.demo.spark.storage import disk_usage, registered
 
 GARBAGE = "\x1b[31m[/x] 0xDEADBEEF \x00<html>"
 SLOW_S = 4.0
@@ -115,8 +115,9 @@ class Apis:
         kind, _, rest = path.strip("/").partition("/")
         if kind in _ENGINE:
             return web.json_response(_ENGINE[kind])
-        if rest == "df":
-            return web.json_response(disk_usage(self.machine))
+        if rest == "df" or kind == "distribution":
+            answer = disk_usage(self.machine) if rest == "df" else registered(rest.removesuffix("/json"))
+            return web.json_response(answer)
         if rest == "json":
             images = [*self.machine.images.values(), *self.machine.nameless.values()]
             containers = [{**c.as_json(), "Names": [f"/{c.name}"]} for c in self.machine.containers.values()]

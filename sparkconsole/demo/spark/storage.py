@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from datetime import timedelta
 from typing import Any
@@ -23,6 +24,11 @@ def disk_usage(machine: Machine) -> dict[str, Any]:
         for used, count in machine.cache
     ]
     return {"LayersSize": sum(layers.values()), "BuildCache": records}
+
+
+def registered(name: str) -> dict[str, Any]:
+    """As `GET /distribution/{name}/json`, of a registry that has everything."""
+    return {"Descriptor": {"digest": f"sha256:{hashlib.sha256(name.encode()).hexdigest()}"}}
 
 
 def tag(machine: Machine, argv: tuple[str, ...]) -> Reply:

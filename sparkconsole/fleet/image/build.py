@@ -15,6 +15,7 @@ from sparkconsole.fleet.journal import Journal
 from sparkconsole.model.docker import ImageIdentity
 from sparkconsole.model.foresight.effect import ImageNamed
 from sparkconsole.model.image import build as recipes
+from sparkconsole.model.image.bases import RECORDED, ResolvedImage, UsedCheck, UsedImage, Way, held, used_base
 from sparkconsole.model.text.printable import printable
 from sparkconsole.model.text.units import hms, size
 from sparkconsole.model.transfer.ends import CopySite
@@ -24,10 +25,16 @@ from sparkconsole.model.work.job import Job, JobKind, JobState, Run
 from sparkconsole.model.work.news import Advance, Output, Remark, Report
 from sparkconsole.model.work.plan import Plan, Step
 from sparkconsole.parse.diagnose.explain import cause_of
+from sparkconsole.parse.image.bases import bases, declared
 from sparkconsole.parse.image.buildkit import BuildLog, BuildStep, StepState
+from sparkconsole.parse.image.dockerfile import takes_contexts
 from sparkconsole.parse.image.recipe import dockerfile_labels
 from sparkconsole.parse.known import During
+from sparkconsole.parse.values import as_list, as_object, plain_image
 from sparkconsole.remote.shell import Shell
+
+MOST_COMPARED = 16
+"""Bases that are looked at again after a build."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +49,10 @@ class BuildSite:
     commit: str = ""
     """vLLM commit that the reference names now; empty: not known."""
     ref_kind: str = ""
+    bases: tuple[ResolvedImage, ...] = ()
+    """What it begins with."""
+    records_bases: bool = False
+    """Its Dockerfile takes them as an argument, and keeps them in the image."""
 
 
 def recipe_folder(recipe: str) -> Path:
@@ -57,17 +68,29 @@ def recipe_folder(recipe: str) -> Path:
     return folder.resolve()
 
 
-async def look(fleet: Fleet, node: str, spec: recipes.BuildSpec) -> BuildSite:
+async def look(fleet: Fleet, node: str, spec: recipes.BuildSpec, folder: Path) -> BuildSite:
     """Asks the node what the plan depends on; changes nothing."""
     from sparkconsole.remote.docker.engine import image
+    from sparkconsole.remote.image.bases import seen_bases
     from sparkconsole.remote.image.build import builder, vllm_commit
     from sparkconsole.remote.node.site import copy_site
 
     shell = await fleet.shell(node)
     present = await image(shell, spec.tag)
     commit = await vllm_commit(shell, spec.vllm_ref) if spec.recipe == recipes.SOURCE_RECIPE else ("", "")
-    before = present.id if present else ""
-    return BuildSite(node, await builder(shell), await copy_site(shell), before, *commit)
+    before, text = present.id if present else "", _dockerfile(folder)
+    with_it, site = await builder(shell), await copy_site(shell)
+    asked = bases(text, dict(spec.build_args), site.architecture)
+    contexts = with_it.contexts and takes_contexts(text)
+    by_digest = bool(site.driver) and not site.containerd_store
+    registry_first = with_it.asks_registry_first(containerd_store=site.containerd_store)
+    seen = await seen_bases(shell, asked, registry_first=registry_first)
+    begins = tuple(held(base, contexts=contexts, local_digests=by_digest) for base in seen)
+    return BuildSite(node, with_it, site, before, *commit, begins, RECORDED in declared(text))
+
+
+def _dockerfile(folder: Path) -> str:
+    return (folder / "Dockerfile").read_text(encoding="utf-8", errors="replace")
 
 
 def require_room(spec: recipes.BuildSpec, seen: BuildSite, least_free_gb: float | None) -> None:
@@ -83,8 +106,7 @@ def require_room(spec: recipes.BuildSpec, seen: BuildSite, least_free_gb: float 
 
 def require_builder(folder: Path, seen: BuildSite) -> None:
     """SparkError when the recipe needs BuildKit and the node's docker has none."""
-    text = (folder / "Dockerfile").read_text(encoding="utf-8", errors="replace")
-    if seen.builder.kind is recipes.BuilderKind.CLASSIC and "--mount=" in text:
+    if seen.builder.kind is recipes.BuilderKind.CLASSIC and "--mount=" in _dockerfile(folder):
         cause = "its docker has no BuildKit, which this recipe needs (RUN --mount)"
         hint = "install the plugin there: apt install docker-buildx-plugin (docker-buildx on Debian)"
         raise SparkError(cause, hint=hint, node=seen.node)
@@ -96,8 +118,12 @@ def build_job(fleet: Fleet, spec: recipes.BuildSpec, seen: BuildSite, *, full_lo
     asked = {"tag": spec.tag, "dated": dated, "recipe": spec.recipe, "vllm_ref": spec.vllm_ref}
     found = {"ref_kind": seen.ref_kind, "commit": seen.commit, "before": seen.before}
     now, name = fleet.fresh.second("the build"), fleet.fresh.name(f"build-{recipes.slug(spec.tag)}")
-    argv = recipes.build_argv(spec, now_epoch=now, dated=dated, builder=seen.builder)
-    details = {**asked, **found, "full_log": full_log}
+    argv = recipes.build_argv(
+        spec, now_epoch=now, dated=dated, builder=seen.builder, bases=seen.bases,
+        records_bases=seen.records_bases,
+    )  # fmt: skip
+    begins = [base.as_data() for base in seen.bases]
+    details = {**asked, **found, "full_log": full_log, "bases": begins}
     return Job(id=name, node=seen.node, kind=JobKind.BUILD, argv=argv, details=details)
 
 
@@ -109,6 +135,7 @@ def build_plan(spec: recipes.BuildSpec, seen: BuildSite, job: Job, folder: Path)
     steps = (upload, Step("build", job.node, builds, job.argv, needs=("context",), job=job))
     free = size(seen.site.free_bytes) if seen.site.free_bytes is not None else "an unknown number of bytes"
     notes = [f"built with {seen.builder.kind} in the job's folder; {free} free in {seen.site.folder or '?'}"]
+    notes += [base.sentence(seen.node) for base in seen.bases]
     if spec.recipe == recipes.SOURCE_RECIPE:
         unknown = "could not be resolved; the image's label will show it"
         commit = f"is {seen.commit[:12]}" if seen.commit else unknown
@@ -123,14 +150,13 @@ def built(
     """What the node has afterwards under the name and the date: content that is a named blank, but for what
     the recipe says of it."""
     content = fleet.fresh.unknown(f"digest of {spec.tag}")
-    recipe = (folder / "Dockerfile").read_text(encoding="utf-8", errors="replace")
     image = ImageIdentity(
         tag=spec.tag,
         id=fleet.fresh.unknown(f"id of {spec.tag} on {node}"),
         platform=f"linux/{site.architecture}",
         layers=(content,),
         config_digest=content,
-        labels={key: value for key, value in dockerfile_labels(recipe).items() if "$" not in value},
+        labels={k: v for k, v in dockerfile_labels(_dockerfile(folder)).items() if "$" not in v},
     )
     return tuple(ImageNamed(node, replace(image, tag=tag)) for tag in (spec.tag, dated))
 
@@ -160,7 +186,7 @@ async def follow(fleet: Fleet, journal: Journal, run: Run, job: Job, report: Rep
     if state.known and state.status != 0:
         await forget_job(fleet, job)
         raise failure(job, watch.log, state, report)
-    answer = await read_back(fleet, run, job, report)
+    answer = await read_back(fleet, run, job, report, watch.log)
     await forget_job(fleet, job)
     return answer
 
@@ -229,7 +255,7 @@ def failure(job: Job, log: BuildLog, state: JobState, report: Report) -> SparkEr
     return SparkError(f"the build of {job.details.get('tag')} failed: {why}", hint=hint, node=job.node)
 
 
-async def read_back(fleet: Fleet, run: Run, job: Job, report: Report) -> Answer:
+async def read_back(fleet: Fleet, run: Run, job: Job, report: Report, log: BuildLog) -> Answer:
     """The image as the node has it now; SparkError when this build's dated tag is not there."""
     from sparkconsole.remote.docker.engine import image
 
@@ -243,6 +269,7 @@ async def read_back(fleet: Fleet, run: Run, job: Job, report: Report) -> Answer:
     built = kept.labels.get(recipes.COMMIT_LABEL, "") or await _recorded_commit(shell, dated, job)
     wanted, ref = str(job.details.get("commit", "")), job.details.get("vllm_ref")
     check, changed = recipes.compare_commit(wanted, built), kept.id != job.details.get("before")
+    begun_with = await _used_bases(shell, job, log, report)
     took = (fleet.clock.now() - run.started).total_seconds()
     rows = [
         ("image", f"{tag} = {dated}"),
@@ -251,6 +278,7 @@ async def read_back(fleet: Fleet, run: Run, job: Job, report: Report) -> Answer:
         ("created", str(kept.created)),
         ("changed", "yes" if changed else "no, every step was cached"),
         ("vLLM", _commit_sentence(ref, wanted[:12], built[:12], check)),
+        *(("base", base.sentence()) for base in begun_with),
         *sorted((key, value) for key, value in kept.labels.items() if key.startswith("org.sparkconsole.")),
         ("time", hms(took)),
     ]
@@ -263,10 +291,26 @@ async def read_back(fleet: Fleet, run: Run, job: Job, report: Report) -> Answer:
         "created": str(kept.created),
         "changed": changed,
         "labels": dict(kept.labels),
+        "bases": [base.as_data() for base in begun_with],
         "vllm": {"ref": ref, "wanted": job.details.get("commit"), "built": built, "check": check},
         "seconds": round(took, 1),
     }
     return Answer(data, (Sheet.of(("", job.node), rows),), exit_code=_commit_exit(job, check))
+
+
+async def _used_bases(shell: Shell, job: Job, log: BuildLog, report: Report) -> tuple[UsedImage, ...]:
+    """What it was built from, as far as that is known; another than the plan showed is a warning."""
+    from sparkconsole.remote.docker.engine import image
+
+    used, printed = [], log.digests()
+    for kept in map(as_object, as_list(job.details.get("bases"))[:MOST_COMPARED]):
+        name = str(kept.get("name", ""))
+        loose = kept.get("way") == Way.COMPARED and plain_image(name)
+        used.append(used_base(kept, printed, await image(shell, recipes.full_name(name)) if loose else None))
+    for base in used:
+        if base.check is UsedCheck.DIFFERENT:
+            report(Remark(f"base {base.sentence()}", job.node, "warning"))
+    return tuple(used)
 
 
 async def _recorded_commit(shell: Shell, tag: str, job: Job) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -12,6 +12,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from sparkconsole.errors import WrongUsage
+from sparkconsole.model.image.bases import RECORDED, ResolvedImage, exact_arguments, exact_words, labels
 from sparkconsole.model.image_reference import image_tag
 from sparkconsole.model.text.redact import redact
 from sparkconsole.model.text.units import moment
@@ -73,6 +74,12 @@ class Builder:
 
     docker: str = "docker"
     kind: BuilderKind = BuilderKind.BUILDX
+    contexts: bool = False
+    """It takes `--build-context`."""
+
+    def asks_registry_first(self, *, containerd_store: bool) -> bool:
+        """Before it takes an image that is there: clients before 23 with an engine that keeps images so."""
+        return self.kind is BuilderKind.BUILT_IN and containerd_store
 
 
 BUILDX = Builder()
@@ -127,11 +134,18 @@ def is_commit(ref: str) -> bool:
 
 
 def build_argv(
-    spec: BuildSpec, *, now_epoch: int | str, dated: str = "", builder: Builder = BUILDX
+    spec: BuildSpec,
+    *,
+    now_epoch: int | str,
+    dated: str = "",
+    builder: Builder = BUILDX,
+    bases: Sequence[ResolvedImage] = (),
+    records_bases: bool = False,
 ) -> tuple[str, ...]:
     """The `docker build` command: the seed's arguments in the seed's order, the dated tag, plain progress.
 
-    Asking for a rebuild sets the cache buster to `now_epoch` and changes nothing else.
+    Asking for a rebuild sets the cache buster to `now_epoch` and changes nothing else. `bases` are held to
+    what was seen of them; `records_bases`: the Dockerfile takes them as an argument.
     """
     classic = builder.kind is BuilderKind.CLASSIC
     busters = [("CACHEBUST_DEPS", spec.rebuild_deps), ("CACHEBUST_VLLM", spec.rebuild_vllm)]
@@ -140,7 +154,8 @@ def build_argv(
         ("TRITON_REF", spec.triton_ref),
         ("VLLM_REF", spec.vllm_ref),
         ("BUILD_JOBS", str(spec.build_jobs)),
-        *spec.build_args,
+        *(dict(spec.build_args) | exact_arguments(bases)).items(),
+        *([(RECORDED, "; ".join(labels(bases).values()))] if records_bases and bases else ()),
     ]
     return (
         *("env", f"DOCKER_BUILDKIT={0 if classic else 1}"),
@@ -149,6 +164,7 @@ def build_argv(
         *(word for key, value in build_args for word in ("--build-arg", f"{key}={value}")),
         *(("--network", spec.network) if spec.network else ()),
         *(("--no-cache",) if spec.no_cache else ()),
+        *exact_words(bases),
         *(() if classic else ("--progress=plain",)),
         CONTEXT,
     )

@@ -15,6 +15,7 @@ from sparkconsole.model.text.printable import printable
 VERSION_LABEL = "org.sparkconsole.vllm.version"
 REF_LABEL = "org.sparkconsole.vllm.ref"
 _OWN = "org.sparkconsole."
+_WHOLE_DIGEST = re.compile("(sha256:[0-9a-f]{12})[0-9a-f]{52}")
 _APART = (COMMIT_LABEL, VERSION_LABEL, REF_LABEL)
 
 
@@ -71,5 +72,5 @@ def built_from(image: ImageIdentity) -> str:
 def built_with(image: ImageIdentity) -> str:
     """The other labels of ours: `recipe vllm-node, ray 2.60.0`."""
     own = {k: v for k, v in sorted(image.labels.items()) if k.startswith(_OWN) and v and k not in _APART}
-    short = {k: v[:7] if is_commit(v) else v for k, v in own.items()}
+    short = {k: v[:7] if is_commit(v) else _WHOLE_DIGEST.sub(r"\1", v) for k, v in own.items()}
     return printable(", ".join(f"{k.removeprefix(_OWN)} {v}" for k, v in short.items()))

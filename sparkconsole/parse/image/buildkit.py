@@ -24,6 +24,7 @@ _SIZES = re.compile(
 )
 _NINJA = re.compile(r"^\s*\[(\d{1,9})/(\d{1,9})\]")
 _CLASSIC = re.compile(r"^Step (\d{1,9})/(\d{1,9}) : (.*)$")
+_TAKEN = re.compile(r"(?<!\S)FROM ([a-z0-9][\w.:/-]{0,300})@(sha256:[0-9a-f]{64})(?!\S)")
 _FATAL = re.compile(
     r"^(?:ERROR: |error: )?(failed to (?:solve|build)|failed to read dockerfile|unable to prepare context|"
     r"Cannot connect to the Docker daemon|BuildKit is enabled but|permission denied while trying|Error "
@@ -102,6 +103,11 @@ class BuildLog:
                 # A stage is a chain; of steps that stages share, only one stage's name is told.
                 ended[step.stage] = max(ended.get(step.stage, 0), step.index)
         return sum(ended.values()), sum(known.values())
+
+    def digests(self) -> dict[str, str]:
+        """What it took its bases from, by their names as Docker writes them: `FROM NAME@sha256:…`."""
+        taken = (_TAKEN.search(step.name) for step in self.steps.values())
+        return {found[1]: found[2] for found in taken if found}
 
     def failed(self) -> BuildStep | None:
         """The step that failed; None when none said so."""

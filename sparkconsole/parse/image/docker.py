@@ -11,6 +11,7 @@ from typing import Any
 from sparkconsole.errors import last_reason
 from sparkconsole.model.docker import CacheRecord, Container, DiskUsage, ImageIdentity, settings
 from sparkconsole.model.docker_host import DockerHost, found_at
+from sparkconsole.model.image.bases import is_digest
 from sparkconsole.model.launch.state import Why
 from sparkconsole.parse.diagnose.explain import cause_of
 from sparkconsole.parse.known import During
@@ -60,7 +61,14 @@ def image_from(data: Mapping[str, Any], tag: str = "") -> ImageIdentity:
         created=str(data.get("Created") or ""),
         labels=dict(as_object(config.get("Labels"))),
         settings=settings(_texts(config.get("Env"))),
+        digests=tuple(_names(data.get("RepoDigests"))),
     )
+
+
+def digest_from(data: Any) -> str:
+    """From `GET /distribution/{name}/json`; empty where it says none."""
+    digest = as_object(as_object(data).get("Descriptor")).get("digest")
+    return digest if isinstance(digest, str) and is_digest(digest) else ""
 
 
 def names_from(listed: Mapping[str, Any]) -> tuple[str, ...]:

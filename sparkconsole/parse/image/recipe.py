@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import shlex
 
+from sparkconsole.parse.image.dockerfile import instructions
+
 
 def dockerfile_labels(text: str) -> dict[str, str]:
     """The labels of its last stage, as they are written: a `$` in one is filled in by the build."""
     found: dict[str, str] = {}
-    for line in text.replace("\\\n", " ").splitlines():
-        word, _, rest = line.strip().partition(" ")
-        if word.upper() == "FROM":
+    for instruction in instructions(text):
+        if instruction.word == "FROM":
             found = {}
-        if word.upper() == "LABEL":
-            found |= _pairs(rest)
+        if instruction.word == "LABEL":
+            found |= _pairs(instruction.rest)
     return found
 
 

@@ -14,7 +14,7 @@ from aiodocker.exceptions import DockerError
 from sparkconsole.errors import SparkError, TimedOut, TooMuch
 from sparkconsole.model.docker import Container, DiskUsage, ImageIdentity
 from sparkconsole.model.docker_host import where_to_look
-from sparkconsole.parse.image.docker import container_from, image_from, names_from, usage_from
+from sparkconsole.parse.image.docker import container_from, digest_from, image_from, names_from, usage_from
 from sparkconsole.parse.values import plain_name
 from sparkconsole.remote.docker.host import docker_host, usable_docker_host
 from sparkconsole.remote.docker.log_frames import LogFrames, api_time
@@ -29,6 +29,8 @@ MOST_LISTED = 2000
 """Containers, or images, of one engine: each is asked for by itself."""
 USAGE_TIMEOUT_S = 60.0
 """It is counted up when it is asked for."""
+REGISTRY_TIMEOUT_S = 10.0
+"""The engine asks a registry, which may be far away or not there."""
 _FREE = """df -PB1 -- "$1" | awk 'NR > 1 {print $4}'"""
 _WHY = """
 command -v docker >/dev/null || echo missing
@@ -124,6 +126,15 @@ async def every_image(shell: Shell) -> tuple[ImageIdentity, ...]:
         named = [(name, str(i["Id"])) for i in await docker.images.list() for name in names_from(i)]
         found = [(name, await _or_none(docker.images.inspect(name or i))) for name, i in _few(named)]
     return then_on(shell).images(image_from(data, name) for name, data in found if data is not None)
+
+
+async def digest_in_registry(shell: Shell, name: str) -> str:
+    """What its registry has under that name now, asked by the node's engine; nothing is pulled."""
+    async with _docker(shell, timeout=REGISTRY_TIMEOUT_S) as docker:
+        answer = await docker._query_json(f"distribution/{quote(name, safe='/:@')}/json")
+    if not (found := digest_from(answer)):
+        raise SparkError("its registry names no digest", node=shell.node)
+    return found
 
 
 async def disk_usage(shell: Shell) -> DiskUsage:

@@ -81,7 +81,8 @@ async def build(
     """Build the image on one node and, with --copy-to, copy it to others.
 
     The build runs detached on the node and goes on when this console ends. Every build is also kept under a
-    dated tag. The SSH user of the copies is the global --user (-u).
+    dated tag. The plan says the digest of each image that it begins with, read on the node, and whether the
+    build is held to that. The SSH user of the copies is the global --user (-u).
 
     Parameters
     ----------
@@ -147,7 +148,7 @@ async def _build_action(
         job = running
         plan = Plan(f"Follow the build of {spec.tag} that runs on {node} already ({job.id})")
     else:
-        seen = await building.look(fleet, node, spec)
+        seen = await building.look(fleet, node, spec, folder)
         building.require_builder(folder, seen)
         building.require_room(spec, seen, least_free)
         job = building.build_job(fleet, spec, seen, full_log=full_log)
