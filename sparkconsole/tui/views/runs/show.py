@@ -173,6 +173,8 @@ def brief(line: RunLine, width: int) -> list[Text]:
         gone = "a node could not be asked" if line.exit_code is not None else "its console is gone"
         what = f"follows its {line.jobs} job(s) to the end" if line.jobs else "sees what stands"
         lines += _hung("? ", "$node-warn", f"{gone}; a {what}", width)
+    if line.state is RunState.RUNNING and line.gist:
+        lines += _hung("▶ ", "$bar", line.gist, width)
     if line.state is RunState.DONE:
         lines += _hung("✔ ", "$node-up", line.gist or "done", width)
     nodes = f"{len(line.nodes)} nodes: {', '.join(map(plain, line.nodes[:6]))}" if len(line.nodes) > 1 else ""
