@@ -1,8 +1,8 @@
 """Jobs on a node: a folder with the command's pid, log and exit status, and nothing else installed.
 
-A job is a session of its own (setsid), so it outlives the connection that started it, and its process group
-is what gets ended. Measured: a process started by `docker exec` outlives its client, so a job in a container
-is ended inside the container too; runc makes it the leader of a group of its own there.
+A job is a session of its own (setsid), so it outlives the connection that started it, and has a name of its
+own: what has either is ended (`remote/ending.py`). Measured: a process started by `docker exec` outlives its
+client, so a job in a container is ended inside the container too; runc makes it a group's leader there.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ from collections.abc import AsyncIterator, Mapping
 from sparkconsole.errors import SparkError
 from sparkconsole.model.work.job import Job, JobState
 from sparkconsole.parse.values import whole
+from sparkconsole.remote.ending import NAME, end_of_all
 from sparkconsole.remote.foreseen_shell import then_on
-from sparkconsole.remote.shell import Shell, end_of_group
+from sparkconsole.remote.shell import Shell
 
 # `pid` holds the pid and its start time: after a reboot the number alone may be somebody else's.
 _PRELUDE = """
@@ -28,7 +29,7 @@ START = (
 set -e
 if [ -e "$d/pid" ]; then echo "a job of that name is there already" >&2; exit 17; fi
 umask 077; mkdir -p "$d"; : >"$d/log"
-JOB_DIR=$d; export JOB_DIR
+JOB_DIR=$d NAME=$1; export JOB_DIR NAME
 cd "${2:-$d}"
 shift 2
 setsid sh -c '
@@ -38,7 +39,7 @@ setsid sh -c '
 ' job "$@" </dev/null >/dev/null 2>&1 &
 n=0; while [ ! -e "$d/pid" ]; do n=$((n+1)); [ $n -lt 200 ] || exit 18; sleep 0.05; done
 """
-)
+).replace("NAME", NAME)
 
 STATE = (
     _PRELUDE
@@ -63,12 +64,13 @@ wait $t; r=$?; kill $w 2>/dev/null; exit $r
 """
 )
 
-_END_GROUP = end_of_group(kill_after_s=10, most_s=20)
+_END = end_of_all(kill_after_s=10, most_s=20)
 CANCEL = (
     _PRELUDE
-    + _END_GROUP
+    + _END
     + """
-if alive; then end; fi
+m=$1; alive || p=-
+[ ! -d "$d" ] || [ -e "$d/status" ] || end
 if [ -d "$d" ] && [ ! -e "$d/status" ]; then echo 143 >"$d/status"; fi
 """
 )
@@ -90,12 +92,14 @@ UNPACKED = _PRELUDE + 'find "$d/$2" -type f | wc -l\n'
 READ = _PRELUDE + '[ -z "$3" ] || exec tail -c "$3" "$d/$2"\nexec cat "$d/$2"\n'
 
 # sh stays as the group's leader, so that the group can be found by the file and the file goes with it.
-INSIDE = 'f=/tmp/sparkconsole-$1.pid; shift; echo $$ >"$f"; "$@"; rc=$?; rm -f "$f"; exit $rc'
+INSIDE = (
+    'f=/tmp/sparkconsole-$1.pid NAME=$1; export NAME; shift; echo $$ >"$f"; "$@"; rc=$?; rm -f "$f"; exit $rc'
+).replace("NAME", NAME)
 CANCEL_INSIDE = (
-    _END_GROUP
+    _END
     + """
-f=/tmp/sparkconsole-$1.pid; [ -e "$f" ] || exit 0
-p=$(cat "$f"); end; rm -f "$f"
+m=$1; f=/tmp/sparkconsole-$1.pid; [ -e "$f" ] || exit 0
+p=$(cat "$f"); [ "$p" -gt 1 ] || p=-; end; rm -f "$f"
 """
 )
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import secrets as random
 import shlex
 import signal
-from asyncio.subprocess import PIPE
+from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import Sequence
 
 from sparkconsole.errors import CommandFailed, TimedOut, TooMuch, in_short
+from sparkconsole.remote.ending import NAME, end_of_command
 from sparkconsole.remote.live_shell import LiveShell
 from sparkconsole.remote.shell import (
+    DEFAULT_TIMEOUT_S,
     AnswerMeter,
     Completed,
     Endpoint,
@@ -24,13 +27,16 @@ from sparkconsole.remote.shell import (
 _KEPT_STDERR = 65536
 _GRACE_S = 2.0
 """From a polite end to a hard one."""
+_END, _END_S = end_of_command(_GRACE_S), 5.0
 
 
 class LocalPipe:
     """A command of this machine with both ends in our hands."""
 
-    def __init__(self, node: str, argv: Sequence[str], process: asyncio.subprocess.Process) -> None:
-        self._node, self._argv, self._process = node, tuple(argv), process
+    def __init__(
+        self, node: str, argv: Sequence[str], process: asyncio.subprocess.Process, name: str = ""
+    ) -> None:
+        self._node, self._argv, self._process, self._name = node, tuple(argv), process, name
         self._stderr = bytearray()
         self._errors = asyncio.create_task(self._keep_errors())
 
@@ -62,7 +68,7 @@ class LocalPipe:
     async def kill(self) -> None:
         """Ends the command and its children if it still runs."""
         await self.close_input()
-        await end_process(self._process)
+        await end_process(self._process, self._name)
         # Something detached may hold the output for ever.
         self._errors.cancel()
         await asyncio.gather(self._errors, return_exceptions=True)
@@ -79,21 +85,41 @@ def end_group(process: asyncio.subprocess.Process, signal_number: int = signal.S
         os.killpg(process.pid, signal_number)
 
 
-async def end_process(process: asyncio.subprocess.Process) -> None:
-    """Ends a process and what it started, politely first, and waits for that, also while being cancelled."""
-    if process.returncode is None:
-        await asyncio.shield(asyncio.create_task(_end(process)))
+async def end_process(process: asyncio.subprocess.Process, name: str = "") -> bool:
+    """Ends a process and what it started, politely first, and waits for that, also while being cancelled.
+
+    `name`: what has it in its environment is ended too. False where something was not seen to end.
+    """
+    held = process.stdout is not None and not process.stdout.at_eof()
+    if process.returncode is not None and not (name and held):
+        return True
+    return await asyncio.shield(asyncio.create_task(_end(process, name)))
 
 
-async def _end(process: asyncio.subprocess.Process) -> None:
+async def _end(process: asyncio.subprocess.Process, name: str) -> bool:
+    if name and not await _all_ended(process.pid, name):
+        return False
     for signal_number in (signal.SIGTERM, signal.SIGKILL):
-        end_group(process, signal_number)
+        if process.returncode is None:
+            end_group(process, signal_number)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_GRACE_S):
                 # asyncio sees the end of a process only after that of its output, which a full buffer hides.
                 await asyncio.gather(_drained(process.stdout), _drained(process.stderr))
                 await process.wait()
-                return
+                return True
+    return False
+
+
+async def _all_ended(pid: int, name: str) -> bool:
+    words = ("sh", "-c", _END, "end", name, str(pid))
+    with contextlib.suppress(OSError, TimeoutError):
+        ending = await asyncio.create_subprocess_exec(
+            *words, stdin=DEVNULL, stdout=DEVNULL, stderr=DEVNULL, start_new_session=True
+        )
+        async with asyncio.timeout(_END_S):
+            return await ending.wait() == 0
+    return False
 
 
 async def _drained(stream: asyncio.StreamReader | None) -> None:
@@ -121,14 +147,21 @@ class LocalShell(LiveShell):
     async def _answer(
         self, argv: Sequence[str], given: bytes, timeout: float, secrets: tuple[str, ...]
     ) -> Completed:
-        process = await self._process(argv, secrets)
+        name = _new_name()
+        process = await self._process(argv, secrets, name)
+        long = [(tuple(argv), timeout)] if timeout > DEFAULT_TIMEOUT_S else []
         try:
             async with asyncio.timeout(timeout):
                 out, err = await self._outputs(argv, process, given)
         except TimeoutError:
             raise TimedOut(f"{in_short(argv)} did not end within {timeout:.0f} s", node=self.node) from None
+        except asyncio.CancelledError:
+            self.unended += long  # cancelled once more meanwhile, nobody sees its end
+            if await end_process(process, name):
+                self.unended = [each for each in self.unended if each not in long]
+            raise
         finally:
-            await end_process(process)
+            await end_process(process, name)
         return Completed(self.node, tuple(argv), process.returncode, out, err)
 
     async def _outputs(
@@ -155,7 +188,8 @@ class LocalShell(LiveShell):
         return out.result(), err.result()
 
     async def _pipe(self, argv: Sequence[str]) -> LocalPipe:
-        return LocalPipe(self.node, argv, await self._process(argv, ()))
+        name = _new_name()
+        return LocalPipe(self.node, argv, await self._process(argv, (), name), name)
 
     async def open_socket(self, target: str) -> Endpoint:
         """The socket itself: it is on this machine."""
@@ -167,7 +201,9 @@ class LocalShell(LiveShell):
     async def aclose(self) -> None:
         """Nothing to close."""
 
-    async def _process(self, argv: Sequence[str], secrets: tuple[str, ...]) -> asyncio.subprocess.Process:
+    async def _process(
+        self, argv: Sequence[str], secrets: tuple[str, ...], name: str
+    ) -> asyncio.subprocess.Process:
         # Through a shell, as sshd does it: a command means the same here and on every other node. It replaces
         # the shell: a leader that ended would leave what ignores SIGTERM behind.
         line = f"{exports_from_input(secrets)}exec {shlex.join(checked_argv(argv))}"
@@ -175,12 +211,17 @@ class LocalShell(LiveShell):
             asyncio.create_subprocess_exec(
                 "sh", "-c", line,
                 stdin=PIPE, stdout=PIPE, stderr=PIPE, start_new_session=True,
-                env={**os.environ, **self.environment},
+                env={**os.environ, **self.environment, NAME: name},
             )
         )  # fmt: skip
         try:
             return await asyncio.shield(starting)
         except asyncio.CancelledError:
             # A start that is cancelled between fork and pipes never returns (CPython gh-119710).
-            await end_process(await starting)
+            await end_process(await starting, name)
             raise
+
+
+def _new_name() -> str:
+    """What no other command is called."""
+    return random.token_hex(8)

@@ -137,24 +137,6 @@ def exports_from_input(secrets: Sequence[str]) -> str:
     return "".join(f"IFS= read -r {name} && export {name} && " for name in secrets)
 
 
-def end_of_group(kill_after_s: float, most_s: float) -> str:
-    """For `sh`: `end` ends the process group `$p`, and looks until it is gone; status 20 where it stays.
-
-    dash refuses `kill -TERM -- -PGID`: the group is named by its negative number alone. Zombies do not count:
-    where PID 1 is `ray start`, nobody reaps them. What belongs to somebody else (sudo) cannot be signalled.
-    """
-    kill, most = round(kill_after_s * 10), round(most_s * 10)
-    return f"""
-left(){{ cat /proc/[0-9]*/stat 2>/dev/null | sed -n "s/^.*) [^Z] [0-9]* $p .*/x/p" | grep -q x; }}
-end(){{
-  kill -TERM -"$p" 2>/dev/null; n=0
-  while left; do
-    n=$((n+1)); [ $n -eq {kill} ] && kill -KILL -"$p" 2>/dev/null; [ $n -lt {most} ] || exit 20; sleep 0.1
-  done
-}}
-"""
-
-
 def checked_argv(argv: Sequence[str]) -> tuple[str, ...]:
     """The words, when a machine can be given them; WrongUsage otherwise."""
     for word in argv:

@@ -45,7 +45,7 @@ class FragileShell(LocalShell):
         self.budgets = budgets
 
     async def pipe(self, argv: Sequence[str]) -> LocalPipe:
-        pipe = FragilePipe(self.node, argv, await self._process(argv, ()))
+        pipe = FragilePipe(self.node, argv, await self._process(argv, (), ""))
         pipe.left = self.budgets.pop(0) if self.budgets else None
         return pipe
 
@@ -154,9 +154,7 @@ async def test_cancelling_ends_every_process_of_the_job(fleet: Fleet, tmp_path: 
     children = f"sh -c 'echo $$ >>{pids}; exec sleep 301' & sh -c 'echo $$ >>{pids}; exec sleep 302' &"
     one = job("sh", "-c", f"{children} trap '' HUP; wait; echo; wait")
     await start_job(fleet, one)
-    async with asyncio.timeout(20):
-        while not pids.exists() or pids.read_text().count("\n") < 2:  # noqa: ASYNC110 - another process
-            await asyncio.sleep(0.02)
+    await written(pids, 2)
     await cancel_job(fleet, one)
     state = await job_state(fleet, one)
     assert (state.running, state.status) == (False, 143)
@@ -170,6 +168,64 @@ def running(pid: str) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
+
+
+APART = (
+    "setsid sh -c 'echo $$ >>{0}; exec sleep 301' & (setsid sh -c 'echo $$ >>{0}; exec sleep 302' &)"
+    " & nohup sh -c 'echo $$ >>{0}; exec sleep 303' >/dev/null 2>&1 &"
+)
+"""A session of its own, a daemon, and what nohup protects; each writes its number down."""
+
+
+async def written(pids: Path, count: int) -> list[str]:
+    async with asyncio.timeout(20):
+        while not pids.exists() or pids.read_text().count("\n") < count:  # noqa: ASYNC110, ASYNC240 - another process
+            await asyncio.sleep(0.02)
+    return pids.read_text().split()  # noqa: ASYNC240
+
+
+@pytest.mark.parametrize("killed", [False, True])
+async def test_cancelling_ends_what_left_the_group_of_the_job(
+    fleet: Fleet, tmp_path: Path, killed: bool
+) -> None:
+    """Also where its first process is gone without a word."""
+    one = job("sh", "-c", f"{APART.format(tmp_path / 'pids')} exec sleep 304")
+    await start_job(fleet, one)
+    pids = await written(tmp_path / "pids", 3)
+    if killed:
+        os.killpg(int((await job_file(fleet, one, "pid")).split()[0]), signal.SIGKILL)
+    assert any(map(running, pids))
+    await cancel_job(fleet, one)
+    assert not [p for p in pids if running(p)]
+
+
+async def test_what_a_job_detached_that_has_ended_runs_on(fleet: Fleet, tmp_path: Path) -> None:
+    one = job("sh", "-c", APART.format(tmp_path / "pids"))
+    await start_job(fleet, one)
+    await followed(fleet, one)
+    pids = await written(tmp_path / "pids", 3)
+    await cancel_job(fleet, one)
+    assert [p for p in pids if running(p)] == pids
+    for pid in pids:
+        os.kill(int(pid), signal.SIGKILL)
+
+
+async def test_a_job_is_none_of_the_command_that_started_it(fleet: Fleet, tmp_path: Path) -> None:
+    """Who gives up its start while that waits for the job's number ends the start alone."""
+    one, shell = job("sleep", "305"), await fleet.shell("spark1")
+    (tmp_path / "mv").write_text('#!/bin/sh\n[ -e ${0%/*}/go ] || sleep 306\nexec /bin/mv "$@"\n')
+    (tmp_path / "mv").chmod(0o755)
+    shell.environment["PATH"] = f"{tmp_path}:{os.environ['PATH']}"  # type: ignore[attr-defined]
+    starting = asyncio.create_task(start_job(fleet, one))
+    path = folder(one) / "pid.tmp"
+    async with asyncio.timeout(20):
+        while not path.exists() or not path.read_text():  # noqa: ASYNC110 - another process
+            await asyncio.sleep(0.02)
+    pid = path.read_text().split()[0]
+    starting.cancel()
+    await asyncio.gather(starting, return_exceptions=True)
+    assert running(pid)
+    os.killpg(int(pid), signal.SIGKILL)
 
 
 async def test_an_ended_job_is_not_called_cancelled(fleet: Fleet) -> None:

@@ -7,6 +7,7 @@ import getpass
 import shutil
 import socket
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -119,7 +120,7 @@ async def test_errors_without_end_end_the_command(where: str, shell: SshShell) -
         pipe = await shell.pipe(("sh", "-c", "yes >&2"))
     else:
         process = await shell.connection.create_process("yes >&2", encoding=None)
-        pipe = SshPipe("spark1", shell.connection, shell._end, ("yes",), process, "mark")
+        pipe = SshPipe("spark1", shell.connection, partial(shell._end, "mark"), ("yes",), process, "mark")
     async with asyncio.timeout(60):
         with pytest.raises((TooMuch, Unreachable), match="says too much"):
             await ended(pipe)
@@ -132,14 +133,26 @@ async def ended(pipe: Pipe) -> None:
     await pipe.wait()
 
 
-async def test_a_detached_child_outlives_what_started_it(shell: SshShell) -> None:
-    pipe = await shell.pipe(
-        ("sh", "-c", 'setsid sleep 600 >/dev/null 2>&1 </dev/null & echo "$!"; exec sleep 600')
-    )
-    pid = (await pipe.read()).decode().strip()
-    await pipe.kill()
+DETACHED = 'setsid sleep 600 >/dev/null 2>&1 </dev/null & echo "$!"'
+
+
+async def test_a_detached_child_outlives_what_has_ended(shell: SshShell) -> None:
+    pid = (await shell.run(("sh", "-c", DETACHED))).checked().text.strip()
     assert (await shell.run(("kill", pid))).ok, "it still ran"
     assert await gone(pid)
+
+
+async def test_a_detached_child_does_not_outlive_what_is_ended(shell: SshShell) -> None:
+    pipe = await shell.pipe(("sh", "-c", f"{DETACHED}; exec sleep 600"))
+    pid = (await pipe.read()).decode().strip()
+    await pipe.kill()
+    assert await gone(pid)
+
+
+async def test_a_detached_child_does_not_outlive_the_time_of_its_command(shell: SshShell) -> None:
+    with pytest.raises(TimedOut):
+        await shell.run(("sh", "-c", f"({DETACHED}) >pid; exec sleep 600"), timeout=1)
+    assert await gone((await shell.run(("cat", "pid"))).text.strip())
 
 
 async def test_more_commands_than_sessions_wait_for_each_other(shell: SshShell) -> None:

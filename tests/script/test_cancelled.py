@@ -108,6 +108,62 @@ def test_nothing_runs_on(cluster: Path, command: str, way: str) -> None:
         assert said.decode() == "· cancelled\n"
 
 
+APART = {
+    "a session of its own": "setsid sleep 777 & echo $! >>{0}",
+    "a daemon, its parents gone": "(setsid sh -c 'sleep 777 & echo $! >>{0}' </dev/null >/dev/null 2>&1 &)",
+    "nohup": "nohup sleep 777 </dev/null >/dev/null 2>&1 & echo $! >>{0}",
+    "one without its environment": "env -i /usr/bin/setsid /bin/sleep 777 & echo $! >>{0}",
+    "one that holds the output": "setsid sh -c 'trap \"\" TERM; echo $$ >>{0}; sleep 777; sleep 777' &",
+}
+"""What leaves the process group of a command, and writes its number down."""
+
+
+@pytest.fixture
+def apart(tmp_path: Path) -> Iterator[Path]:
+    path = tmp_path / "apart"
+    yield path
+    for pid in path.read_text().split():
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(int(pid), signal.SIGKILL)
+
+
+def lives(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+def both_apart(path: Path) -> list[int]:
+    until(lambda: path.exists() and path.read_text().count("\n") == 2, "what is apart runs on both", 20)
+    return [int(word) for word in path.read_text().split()]
+
+
+@pytest.mark.parametrize("kind", APART)
+def test_what_left_its_group_does_not_run_on(cluster: Path, apart: Path, kind: str) -> None:
+    wait = "" if kind == "one that holds the output" else "; exec sleep 777"
+    with console(cluster, APART[kind].format(apart) + wait) as under_way:
+        detached = both_apart(apart)
+        under_way[0].send_signal(signal.SIGINT)
+        said, _ = under_way[0].communicate(timeout=30)
+        assert under_way[0].returncode == 130, said
+        assert [pid for pid in detached if lives(pid)] == [], said
+        assert said.decode() == "· cancelled\n"
+
+
+@pytest.mark.parametrize("kind", ["a daemon, its parents gone", "nohup"])
+def test_what_a_command_detached_that_has_ended_runs_on(cluster: Path, apart: Path, kind: str) -> None:
+    """Also while another node's command, which still runs, is cancelled."""
+    here = f'[ "$HOME" = "{cluster.parent}" ] || exec sleep 777'
+    with console(cluster, f"{APART[kind].format(apart)}\n{here}") as under_way:
+        detached = both_apart(apart)
+        until(lambda: sum(map(lives, pids(cluster))) == 1, "the command of one node has ended", 20)
+        under_way[0].send_signal(signal.SIGINT)
+        said, _ = under_way[0].communicate(timeout=30)
+        assert said.decode().splitlines()[-1] == "· cancelled"
+        assert sum(map(lives, detached)) == 1
+
+
 @pytest.mark.parametrize("way", WAYS)
 def test_json_ends_with_how_it_stands(cluster: Path, way: str) -> None:
     with console(cluster, COMMANDS["one that waits"], "--json") as under_way:

@@ -155,6 +155,24 @@ async def test_what_a_lost_node_was_not_seen_to_end_is_named(session: Session) -
     assert said == [Remark(words, "spark1", "warning")]
 
 
+async def test_what_left_its_group_is_ended_in_the_container(session: Session, tmp_path: Path) -> None:
+    apart = f"setsid sh -c 'echo $$ >{tmp_path}/pid; exec sleep 9' & echo began; exec sleep 9"
+    rows = await execute(session, "sh", "-c", apart, interactive=False)
+    assert not isinstance(rows, Answer)
+    await anext(rows)
+    async with asyncio.timeout(20):
+        while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text():  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+    await rows.aclose()  # type: ignore[attr-defined]
+    assert _is_over((tmp_path / "pid").read_text().strip())
+    assert session.fleet.take_unended() == ()
+
+
+def _is_over(pid: str) -> bool:
+    stat = Path(f"/proc/{pid}/stat")
+    return not stat.exists() or ") Z" in stat.read_text()
+
+
 async def test_a_container_of_another_name_is_not_taken(session: Session) -> None:
     with pytest.raises(SparkError, match="no container vllm_nod runs") as caught:
         await execute(session, "true", name="vllm_nod")

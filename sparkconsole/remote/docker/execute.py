@@ -8,10 +8,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from sparkconsole.errors import SparkError, Unreachable
+from sparkconsole.remote.ending import NAME, end_of_all
 from sparkconsole.remote.shell import Pipe, Shell
-
-MARK = "SPARKCONSOLE_EXEC"
-"""Environment variable by which the processes of one `exec` are found again inside the container."""
 
 _LONGEST_HEADER = 8
 # Frames on standard output: "1 LENGTH\n" or "2 LENGTH\n", then that many bytes. Standard input is inherited.
@@ -30,11 +28,7 @@ for t in threads: t.join()
 code = run.wait()
 os._exit(code if code >= 0 else 128 - code)
 """
-_END = """
-for e in /proc/[0-9]*/environ; do
-  if tr '\\0' '\\n' <"$e" 2>/dev/null | grep -qx -- "$1"; then p=${e#/proc/}; kill -TERM "${p%/environ}"; fi
-done 2>/dev/null; :
-"""
+_END = end_of_all(kill_after_s=5, most_s=8) + "m=$1 p=-; end\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +41,7 @@ class Piece:
 
 def exec_argv(container: str, argv: Sequence[str], *, mark: str = "", stdin: bool = False) -> tuple[str, ...]:
     """The `docker exec` of a command whose words arrive byte for byte."""
-    flags = (*(("-i",) if stdin else ()), *(("-e", f"{MARK}={mark}") if mark else ()))
+    flags = (*(("-i",) if stdin else ()), *(("-e", f"{NAME}={mark}") if mark else ()))
     return ("docker", "exec", *flags, container, *argv)
 
 
@@ -91,5 +85,10 @@ async def status_of(pipe: Pipe, node: str) -> int:
 
 
 async def end_exec(shell: Shell, container: str, mark: str) -> None:
-    """Ends every process of that exec inside the container: closing a pipe ends only docker's client."""
-    await shell.run(("docker", "exec", container, "sh", "-c", _END, "end", f"{MARK}={mark}"), timeout=15)
+    """Ends every process of that exec inside the container: closing a pipe ends only docker's client.
+
+    SparkError where something of it was not seen to end.
+    """
+    ended = await shell.run(("docker", "exec", container, "sh", "-c", _END, "end", mark), timeout=15)
+    if not any(text in ended.error_text for text in ("No such container", "is not running")):
+        ended.checked()

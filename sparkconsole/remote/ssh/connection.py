@@ -17,8 +17,9 @@ from sparkconsole.config.bounded_read import expanded, is_file
 from sparkconsole.config.locked import OwnFolder
 from sparkconsole.errors import SparkError, TimedOut, Unreachable, UnusableLogin, WrongConfig, in_short
 from sparkconsole.model.cluster import Node
+from sparkconsole.remote.ending import NAME, end_of_command
 from sparkconsole.remote.live_shell import LiveShell
-from sparkconsole.remote.shell import DEFAULT_TIMEOUT_S, Completed, Endpoint, checked_argv, end_of_group
+from sparkconsole.remote.shell import DEFAULT_TIMEOUT_S, Completed, Endpoint, checked_argv
 from sparkconsole.remote.ssh.framing import framed_line, new_mark
 from sparkconsole.remote.ssh.login import log_in
 from sparkconsole.remote.ssh.pipe import END_TIMEOUT_S, SshPipe, lost
@@ -28,15 +29,9 @@ SESSIONS = 8
 """sshd's MaxSessions is 10 unless somebody changed it; two stay free for what follows a log."""
 
 
-# A root login's sshd passes no signal on, and closing a channel ends nothing: a second session ends the whole
-# group of a command, whose process number its frame says.
-_END = (
-    end_of_group(kill_after_s=2, most_s=2.5)
-    + r"""
-p=$(sed 's/.*) [A-Za-z] [0-9]* \([0-9]*\) .*/\1/' "/proc/$1/stat" 2>/dev/null) && [ "$p" -gt 1 ] || exit 0
-end
-"""
-)
+# A root login's sshd passes no signal on, and closing a channel ends nothing: a second session ends all of a
+# command, whose process number its frame says.
+_END = end_of_command()
 _SESSION_WAIT_S = 10.0
 """How long a command waits for one of the others to end when sshd opens no further session."""
 _SESSION_PAUSE_S = 0.03
@@ -103,7 +98,8 @@ class SshShell(LiveShell):
             async with asyncio.timeout(timeout):
                 return await pipe.answer(given)
         except TimeoutError:
-            pipe.terminate()
+            # What left its group is not ended by the node's own limit.
+            await pipe.ended(_SHORT_END_S)
             raise self._timed_out(argv, timeout, ran=pipe.ran) from None
         except Unreachable:
             self.unended += long if pipe.ran else []
@@ -136,12 +132,13 @@ class SshShell(LiveShell):
         self, argv: Sequence[str], words: Sequence[str], secrets: Sequence[str] = (), *, whole: bool = False
     ) -> SshPipe:
         mark = new_mark()
-        made = partial(SshPipe, self.node, self.connection, self._end, argv, mark=mark, whole=whole)
-        return await self._opened(framed_line(words, mark, secrets, self.environment), made)
+        end = partial(self._end, mark)
+        made = partial(SshPipe, self.node, self.connection, end, argv, mark=mark, whole=whole)
+        return await self._opened(framed_line(words, mark, secrets, {**self.environment, NAME: mark}), made)
 
-    async def _end(self, pid: int) -> bool:
-        """Ends the process group of a command on the node; whether it was seen that it is gone."""
-        argv = ("sh", "-c", _END, "end", str(pid))
+    async def _end(self, mark: str, pid: int) -> bool:
+        """Ends a command on the node with all that it started; whether it was seen that it is gone."""
+        argv = ("sh", "-c", _END, "end", mark, str(pid))
         with contextlib.suppress(SparkError), contextlib.closing(await self._started(argv, argv)) as ending:
             return (await ending.answer(b"")).ok
         return False

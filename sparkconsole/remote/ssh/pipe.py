@@ -43,7 +43,7 @@ def _translated(node: str) -> Iterator[None]:
 class SshPipe:
     """See `remote.shell.Pipe`; `whole`: what it says is kept, as one answer.
 
-    `end` ends the process group of a command on the node, and says whether it is gone.
+    `end` ends all of a command on the node, by its process number, and says whether it is gone.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class SshPipe:
         mark: str,
         whole: bool = False,
     ) -> None:
-        self._node, self._connection, self._end_group = node, connection, end
+        self._node, self._connection, self._end_all = node, connection, end
         self._argv, self._process = tuple(argv), process
         self._pid: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._out, self._err = Frame(mark, OUTPUT, self._pid), Frame(mark, ERRORS, self._pid)
@@ -120,8 +120,9 @@ class SshPipe:
 
     async def ended(self, within_s: float) -> bool:
         """As `kill`; whether it was read back that nothing of it runs on."""
-        # A channel whose input has ended says of itself that it is closing, while its command runs.
-        runs = self._process.returncode is None
+        # A channel whose input has ended says of itself that it is closing, while its command runs. What it
+        # started may hold its output when it has ended itself.
+        runs = self._process.returncode is None or not self._process.stdout.at_eof()
         try:
             return not runs or (not self._connection.is_closed() and await self._end(within_s))
         finally:
@@ -141,7 +142,7 @@ class SshPipe:
         self.terminate()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(within_s):
-                return await self._end_group(await asyncio.shield(self._pid))
+                return await self._end_all(await asyncio.shield(self._pid))
         return False
 
     async def _chunk(self, size: int) -> bytes:
