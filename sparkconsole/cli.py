@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import gc
 import os
@@ -26,13 +27,60 @@ VERSION_WORDS = ("--version", "-V")
 
 def main(argv: Sequence[str] | None = None) -> None:
     """The `sparkconsole` command; ends the process with the exit code."""
+    words = list(sys.argv[1:] if argv is None else argv)
     try:
-        code = _guarded(list(sys.argv[1:] if argv is None else argv))
+        _end_early(words)
+        code = _guarded(words)
     except KeyboardInterrupt:
         code = 130
+    finally:
+        _begin()
     # From here on a second Ctrl-C ends the process at once, and without a traceback.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     raise SystemExit(code)
+
+
+_EARLY: dict[int, Any] = {}
+"""The handlers that stood there before `_end_early`, by signal."""
+_CANCELLED = (
+    '{"state": "cancelled", "error": {"node": "", "cause": "cancelled", "hint": "", "kind": "Cancelled"}}'
+)
+
+
+def _end_early(words: list[str]) -> None:
+    """Until `_begin`, or a loop that hears signals itself, one ends the program at once: nothing has begun.
+
+    Raised in the middle of an import, an interrupt may be lost or shown as a traceback.
+    """
+
+    def end(*_: object) -> None:
+        line = f"{_CANCELLED}\n" if _asks_json(words) else "· cancelled\n"
+        with contextlib.suppress(OSError):
+            if words[:1] != ["_complete"]:
+                os.write(1 if line.startswith("{") else 2, line.encode())
+        os._exit(130)
+
+    with contextlib.suppress(ValueError):  # not the main thread: signals are somebody else's
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                _EARLY[number] = signal.signal(number, end)
+
+
+def _begin() -> None:
+    """From now on signals are heard as they were before."""
+    while _EARLY:
+        number, before = _EARLY.popitem()
+        handler = signal.getsignal(number)
+        if getattr(handler, "__module__", "") == __name__:
+            signal.signal(number, before)
+
+
+def _asks_json(words: list[str]) -> bool:
+    """Without loading what understands words."""
+    end = words.index("--") if "--" in words else len(words)
+    if "exec" in words[:end] and words[: words.index("exec")][-1:] != ["node"]:
+        end = words.index("exec")
+    return "--json" in words[:end]
 
 
 def _guarded(argv: list[str]) -> int:
@@ -130,11 +178,13 @@ def _face(words: list[str], printer: Callable[[], Printer]) -> int:
     if request.verb.local:
         # Not even a broken inventory hinders a word that needs no cluster.
         answer = asyncio.run(answer_locally(request))
+        _begin()
         printer().answer(answer)
         return answer.exit_code if rest else 2
     if request.verb.words == ("web",):
         from sparkconsole.tui.web.server import serve
 
+        _begin()
         # The global options go on to the consoles that the browser opens.
         return serve(split.ours, *request.args, **request.kwargs)
     from sparkconsole.script.run import run_request
@@ -215,6 +265,7 @@ def _console(given: Options) -> int:
     from sparkconsole.tui.app import Console
 
     console = Console(given, load_settings(settings_file()))
+    _begin()
     streams.prepare_screen()
     # Textual would print tracebacks, with the values of all variables, over the terminal that it gives back.
     console.error_console = Paper(file=(crashed := StringIO()), width=160)
