@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 
 from tests.chaos.record import Ending, Line
 
-_PLAIN = """import os, signal, sys
+PLAIN = """import os, signal, sys
 for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
     signal.signal(number, signal.SIG_DFL)
 os.execvp(sys.argv[1], sys.argv[1:])"""
@@ -28,7 +28,7 @@ class Console:
         self._lines: list[Line] = []
         self._over_at = 0.0
         self._process = subprocess.Popen(
-            (sys.executable, "-ISc", _PLAIN, *argv), env=dict(environment), stdin=subprocess.DEVNULL,
+            (sys.executable, "-ISc", PLAIN, *argv), env=dict(environment), stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True, text=True,
             errors="replace",
         )  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,6 +38,8 @@ def under_way(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
         until(lambda: len(numbers(tmp_path)) == 2, "it runs", 20)
         yield process
         process.kill()
+        for pid in filter(lives, numbers(tmp_path)):
+            os.kill(int(pid), signal.SIGKILL)
 
 
 def numbers(folder: Path) -> list[str]:

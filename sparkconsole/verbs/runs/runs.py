@@ -12,6 +12,7 @@ from typing import Annotated, Any
 from sparkconsole.clock import together
 from sparkconsole.errors import SparkError, Unreachable, WrongUsage
 from sparkconsole.fleet import jobs
+from sparkconsole.fleet.marks import remove_marks
 from sparkconsole.fleet.watch.own_actions import ended_by
 from sparkconsole.model.foresight.effect import Anything, JobEnded, ServerGone
 from sparkconsole.model.logs.diagnosis import paragraphs
@@ -244,6 +245,7 @@ async def _stopped(
         raise lost[0]
     if run.state is RunState.UNKNOWN:
         await together(*(jobs.forget_job(session.fleet, job) for job in running))
+        await remove_marks(session.fleet, run)  # nobody else does: its console is gone
     session.journal.end(run, RunState.CANCELLED, 130)
     ids = [job.id for job in running]
     return Answer({"run": run.id, "stopped": ids}, (f"stopped: {', '.join(ids)}",))
