@@ -33,8 +33,10 @@ def nodes_changed(plan: Plan, expected: Sequence[effects.Effect]) -> tuple[str, 
 
 async def leave_marks(
     fleet: Fleet, journal: Journal, run: Run, plan: Plan, expected: Sequence[effects.Effect], report: Report
-) -> None:
+) -> tuple[str, ...]:
     """A mark on each node, but for those that are lost; marks go of runs that ended while a node was lost.
+
+    The nodes that took one.
 
     Refused where one takes none and more would be there than before; what only ends something goes on.
     """
@@ -43,17 +45,19 @@ async def leave_marks(
     mark = NodeMark(run=run.id, verb=run.verb, who=f"{user}@{run.console.host}", since=run.started)
     over = [r.id for r in islice(journal.newest(), MOST_RUNS) if not r.state.open]
     reasons = await fleet.ask(lambda shell: remote.write_mark(shell, mark, over), run.plan["marked"])
-    for node, why in answered(reasons).items():
+    taken = answered(reasons)
+    for node, why in taken.items():
         text = f"takes no mark of who is at work there: {why}"
         if why and begins:
             raise Refused(f"{text}; nothing was started", hint="its /tmp must take a file", node=node)
         if why:
             report(Remark(f"{text}; continuing", node, "warning"))
+    return tuple(node for node, why in taken.items() if not why)
 
 
-async def remove_marks(fleet: Fleet, run: Run) -> None:
-    """Takes a run's marks away, as far as its nodes can be reached just now."""
-    await fleet.ask(lambda shell: remote.remove_mark(shell, run.id), run.nodes)
+async def remove_marks(fleet: Fleet, run: Run) -> tuple[str, ...]:
+    """Takes a run's marks away, as far as its nodes can be reached just now: those that could."""
+    return tuple(answered(await fleet.ask(lambda shell: remote.remove_mark(shell, run.id), run.nodes)))
 
 
 async def under_way(fleet: Fleet, journal: Journal, nodes: Sequence[str]) -> tuple[str, ...]:

@@ -1,11 +1,11 @@
 """Ctrl-C, TERM, HUP and a closed terminal in every verb that works on nodes: nothing of ours runs on there.
 
-Each verb of the registry has a case here, or stands in a list of those without one, with the reason. A case is
-started on two nodes, and gets its signal when a node shows it at work: most of them then wait at a gate, a
+Each verb of the registry has a case here, or stands in a list of those without one, with the reason. A case
+is started on two nodes, and gets its signal when a node shows it at work: most of them then wait at a gate, a
 program of the node that does not come to its work (`GATE`). What runs afterwards has to be a job, named.
 
-What needs a real server (`ELSEWHERE`) gets its signals in chaos (tests/chaos/serving.py), with Ray and vLLM: a
-stand-in of a server would not be under way.
+What needs a real server (`ELSEWHERE`) gets its signals in chaos (tests/chaos/serving.py), with Ray and vLLM:
+a stand-in of a server would not be under way.
 """
 
 from __future__ import annotations
@@ -119,10 +119,10 @@ CASES = {
 ELSEWHERE = {"serve", "serve stop", "serve keep", "bench run", "node shell"}
 """In chaos, with real servers; a shell is the system's own ssh."""
 NO_NODES = {
-    "node scan", "node trust", "explain", "node add", "node remove", "fabric history", "runs list", "runs show", "runs export", "runs compare",
-    "bench list", "bench show", "bench compare", "config path", "config show", "config schema", "demo fault",
-    "demo clear", "demo faults", "examples", "examples list", "examples show", "help", "version", "completion",
-    "web",
+    "node scan", "node trust", "node add", "node remove", "explain", "fabric history", "runs list",
+    "runs show", "runs export", "runs compare", "bench list", "bench show", "bench compare", "config path",
+    "config show", "config schema", "demo fault", "demo clear", "demo faults", "examples", "examples list",
+    "examples show", "help", "version", "completion", "web",
 }  # fmt: skip
 """What they read and change is on the operator's own machine; of a node they see its sshd at most."""
 WAYS = ("INT", "TERM", "HUP", "closed")
@@ -169,10 +169,8 @@ def tidy(bed: Testbed, anna: Person) -> Iterator[None]:
     """One case's failure is not the next one's."""
     yield
     for index in NODES:
-        bed.exec(
-            index, "sh", "-c", "rm -f /run/gate/* /tmp/sparkconsole-*; docker ps -aq | xargs -r docker rm -f"
-        )
-        bed.exec(index, "sh", "-c", "pkill -9 -u spark; rm -rf /home/spark/.local")
+        bed.exec(index, "sh", "-c", "rm -f /run/gate/*; docker ps -aq | xargs -r docker rm -f")
+        bed.exec(index, "sh", "-c", "pkill -9 -u spark; rm -rf /home/spark/.local /tmp/sparkconsole-*")
     shutil.rmtree(anna.temporary)
     anna.temporary.mkdir()
 
@@ -289,6 +287,7 @@ def test_nothing_of_ours_runs_on(bed: Testbed, anna: Person, name: str) -> None:
     for run in named:
         stopped = anna.run("--yes", "runs", "stop", run)
         assert stopped.returncode == 0, stopped.stderr
+        anna.run("runs", "attach", run)  # where its job has ended meanwhile
     until(lambda: not ours(bed, before), f"nothing runs: {ours(bed, before)} {text}", 20)
     for index in NODES:
         new = set(bed.containers(index)) - set(containers[index]) - ({"vllm_node"} if case.up else set())

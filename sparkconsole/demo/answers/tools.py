@@ -241,6 +241,7 @@ _SCRIPTS: dict[str, Answer] = {
     "job-read": _job_read,
     **dict.fromkeys(("job-put", "job-unpack", "may-reboot"), _says("")),
     "copy-site": _copy_site,
+    "sweep": _says("0 0 0 0 0\n"),
     "meters": _says("ib_write_bw\n"),
     "builder": _says("buildx docker\n"),
     "docker-why": _says("spark\n"),

@@ -11,6 +11,7 @@ from typing import Any
 
 from sparkconsole.errors import Cancelled, SparkError, Stopped, Unreachable, in_short
 from sparkconsole.fleet.marks import leave_marks, nodes_changed, remove_marks
+from sparkconsole.fleet.sweep import sweep_nodes
 from sparkconsole.fleet.waiting import waits_reported_to
 from sparkconsole.fleet.watch.own_actions import ended_by
 from sparkconsole.model.foresight.own_actions import ends_job, ends_run, own_action, touched
@@ -50,7 +51,9 @@ async def execute_action(
     try:
         keeping = _keeping(session, report, steps, begun)
         with waits_reported_to(lambda node, text: keeping(Remark(text, node, "warning"))):
-            await leave_marks(session.fleet, session.journal, run, action.plan, action.effects, report)
+            fleet, journal = session.fleet, session.journal
+            marked = await leave_marks(fleet, journal, run, action.plan, action.effects, report)
+            await _sweep(session, marked, report, engine=_asks_engine(action.plan))
             answer = await action.execute(keeping)
     except asyncio.CancelledError:
         # The person let go: detached jobs go on and are named, anything else is over.
@@ -146,8 +149,20 @@ async def _end(session: Session, report: Report, state: RunState, code: int, **k
     session.run = session.journal.end(run, state, code, **kept)
     # What nobody saw the end of is at work only where it left a job.
     if not (state is RunState.UNKNOWN and run.jobs) and not session.options.read_only:
-        await remove_marks(session.fleet, run)
+        nodes = await remove_marks(session.fleet, run)
+        if run.jobs and state in (RunState.DONE, RunState.FAILED):  # who is told to end does not wait for it
+            await _sweep(session, nodes, report, engine=True)
     _report_fault(session, report)
+
+
+async def _sweep(session: Session, nodes: Sequence[str], report: Report, *, engine: bool) -> None:
+    """Only where the deed itself reached the node: a lost or silent one is not waited for again."""
+    if nodes and not session.options.read_only:
+        await sweep_nodes(session.fleet, session.journal, nodes, report, engine=engine)
+
+
+def _asks_engine(plan: Plan) -> bool:
+    return any(step.job or step.argv[:1] == ("docker",) for step in plan.steps)
 
 
 def _report_fault(session: Session, report: Report) -> None:

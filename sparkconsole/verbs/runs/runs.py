@@ -20,7 +20,7 @@ from sparkconsole.model.text.units import hms
 from sparkconsole.model.work.answer import Answer, Sheet
 from sparkconsole.model.work.export import export_script, verb_line
 from sparkconsole.model.work.job import Job, JobKind, JobState, Run, RunState
-from sparkconsole.model.work.news import Report, StepBegan, StepEnded
+from sparkconsole.model.work.news import Remark, Report, StepBegan, StepEnded
 from sparkconsole.model.work.plan import Plan, Step, StepOutcome
 from sparkconsole.model.work.run_difference import differences
 from sparkconsole.model.work.tier import Tier
@@ -236,11 +236,19 @@ async def _stopped(
     session: Session, run: Run, running: Sequence[Job], lost: Sequence[SparkError], report: Report
 ) -> Answer:
     """Cancels job by job; the run is only called cancelled when no node of it is left unasked."""
-    for job in running:
-        step = _cancelling(job)[-1]
-        report(StepBegan(job.node, step.sentence))
-        await jobs.cancel_job(session.fleet, job)
-        report(StepEnded(StepOutcome(step, ok=True, seen=True)))
+    left = list(running)
+    try:
+        while left:
+            step = _cancelling(job := left[0])[-1]
+            report(StepBegan(job.node, step.sentence))
+            await jobs.cancel_job(session.fleet, job)
+            report(StepEnded(StepOutcome(step, ok=True, seen=True)))
+            left.pop(0)
+    except asyncio.CancelledError:
+        for job in left:
+            still = f"{job.id} may still run: its end was not seen; sparkconsole runs stop {run.id}"
+            report(Remark(still, job.node, "warning"))
+        raise
     if lost:
         raise lost[0]
     if run.state is RunState.UNKNOWN:
