@@ -130,6 +130,26 @@ def test_a_full_disk_refuses_what_begins_and_no_stop(bed: Testbed, operator: Ope
         bed.exec(2, "umount", "/tmp")
 
 
+def test_what_ended_consoles_left_is_swept(bed: Testbed, operator: Operator, small: str) -> None:
+    """Layers that a copy needed on its way, and last month's folder of a job, and mark."""
+    recipe = f"FROM {small}\nLABEL org.sparkconsole.checkpoint={{}}\n"
+    for tag in (small, "never-came:1"):
+        bed.exec(2, "docker", "build", "-q", "-", stdin=recipe.format(tag).encode())
+    old = "/home/spark/.local/state/sparkconsole/jobs/copy-old-1"
+    made = f"mkdir -p {old}; echo 0 >{old}/status; echo 1 {{}} >/tmp/sparkconsole-mark-old-1"
+    touched = f"touch -d '-30 days' {old}/status {old} /tmp/sparkconsole-mark-old-1"
+    bed.exec(2, "sh", "-c", f"{made}; {touched}", user="spark")
+    try:
+        done = operator.run("--yes", *LAUNCH)
+        assert done.returncode == 0, done.stderr
+        swept = "swept one job folder, one old mark and one carrier of layers that ended consoles left"
+        assert [line for line in done.stderr.splitlines() if "swept" in line] == [f"· spark2 {swept}"]
+        dangling = bed.exec(2, "docker", "images", "-q", "--filter", "dangling=true").split()
+        assert len(dangling) == 1, "that of the image that never came"
+    finally:
+        bed.exec(2, "docker", "image", "prune", "-f")
+
+
 def test_copies_and_commands_are_marked_on_every_node_they_change(
     bed: Testbed, operator: Operator, small: str
 ) -> None:

@@ -17,7 +17,7 @@ OLD_DAYS = 7
 MOST_S, TIMEOUT_S = 6, 12.0
 """A sweep that does not come to its end goes on the next time."""
 _MOST = 64
-"""Leftovers of a kind that are looked at in one sweep."""
+"""Leftovers of a kind that are removed in one sweep."""
 
 # $1 days, $2 seconds in all; then `keep` with jobs and runs that are not over, and `over` with jobs that are.
 # What another login owns is not looked at. A carrier of layers goes where the image that it was for has come.
@@ -32,20 +32,19 @@ old(){ [ -n "$(find "$1" -maxdepth 0 -mtime "+$days" 2>/dev/null)" ]; }
 is(){ case "$1" in *" $2 "*) return 0;; esac; return 1; }
 own(){ [ -O "$1" ] && [ ! -L "$1" ]; }
 
-all=${XDG_STATE_HOME:-$HOME/.local/state}/sparkconsole/jobs n=0
+all=${XDG_STATE_HOME:-$HOME/.local/state}/sparkconsole/jobs
 for d in "$all"/*/; do
   d=${d%/} i=${d##*/}; own "$d" && [ -d "$d" ] && ! is "$keep" "$i" || continue
-  n=$((n+1)); [ $n -le MOST ] && ! late || break
+  [ $jobs -lt MOST ] && ! late || break
   p= s=; [ ! -e "$d/pid" ] || read -r p s <"$d/pid"; lives "$p" "$s" && continue
   f=status; [ -e "$d/$f" ] || f=log; is "$over" "$i" || { old "$d" && old "$d/$f"; } || continue
   rm -rf "$d" && jobs=$((jobs+1))
 done
 rmdir "$all" "${all%/*}" 2>/dev/null
 
-n=0
 for f in /tmp/sparkconsole-mark-*; do
   own "$f" && [ -f "$f" ] && old "$f" && ! is "$keep" "${f##*-mark-}" || continue
-  n=$((n+1)); [ $n -le MOST ] || break
+  [ $marks -lt MOST ] && ! late || break
   p= b=; read -r p b _ <"$f"; lives "$p" "$b" && continue
   rm -f "$f" && marks=$((marks+1))
 done
@@ -61,9 +60,9 @@ if c=$(timeout 3 docker ps -a --filter name=sparkconsole- --format '{{.Names}}')
     i=${c#sparkconsole-}; is "$over" "$i" && [ ! -d "$all/$i" ] && ! late || continue
     timeout 5 docker rm -f "$c" >/dev/null && readers=$((readers+1))
   done
-  n=0 l=org.sparkconsole.checkpoint
+  l=org.sparkconsole.checkpoint
   for c in $(timeout 3 docker images -q --no-trunc --filter "label=$l" --filter dangling=true); do
-    n=$((n+1)); [ $n -le MOST ] && ! late || break
+    ! late || break
     has='{{json .RootFS.Layers}}' each="{{index .Config.Labels \"$l\"}}"
     seen=$(timeout 3 docker image inspect --format "$each#$has" -- "$c")
     has=$(timeout 3 docker image inspect --format "$has" -- "${seen%%#*}") || continue
@@ -71,7 +70,7 @@ if c=$(timeout 3 docker ps -a --filter name=sparkconsole- --format '{{.Names}}')
     timeout 5 docker rmi --no-prune "$c" >/dev/null && carriers=$((carriers+1))
   done
 fi 2>/dev/null
-""".replace("MOST", str(_MOST))
+"""
 _COUNTS = 'echo "$jobs $marks $folders $readers $carriers"\n'
 _KINDS = (
     "job folder", "old mark", "temporary folder", "container of a copy", "carrier of layers"
