@@ -20,55 +20,58 @@ command -v grep sed tr cat >/dev/null || exit 21
 named(){
   if printf 'x\0' | grep -azq '^x$' 2>/dev/null; then
     grep -azH '^NAME=[[:alnum:]._-]*$' /proc/[0-9]*/environ 2>/dev/null | tr '\0' '\n'
-  else for e in /proc/[0-9]*/environ; do
-    tr '\0\n' '\n ' <"$e" 2>/dev/null | sed -n "s|^NAME=[[:alnum:]._-]*$|$e:&|p"
+  else for environ in /proc/[0-9]*/environ; do
+    tr '\0\n' '\n ' <"$environ" 2>/dev/null | sed -n "s|^NAME=[[:alnum:]._-]*$|$environ:&|p"
   done; fi | sed -n 's|^/proc/\([0-9]*\)/environ:NAME=\(.*\)|\1=\2|p'
 }
 look(){
-  others=' ' k=' ' outside=' ' more=1
-  for w in $(named); do
-    if [ "${w#*=}" = "$m" ]; then k="$k${w%%=*} "; else others="$others${w%%=*} "; fi
+  others=' ' kin=' ' outside=' ' more=1 number='\([0-9]*\)'
+  for each in $(named); do
+    if [ "${each#*=}" = "$m" ]; then kin="$kin${each%%=*} "; else others="$others${each%%=*} "; fi
   done
-  d='\([0-9]*\)'
   set -- $(cat /proc/[0-9]*/stat 2>/dev/null |
-    sed -n "s|^$d .*) [^ZX] $d $d $d \([-0-9]* \)\{15\}$d .*|\1/\6/\2/\3/\4/|p")
+    sed -n "s|^$number .*) [^ZX] $number $number $number \([-0-9]* \)\{15\}$number .*|\1/\6/\2/\3/\4/|p")
   while [ "$more" ]; do
     more=
-    for w; do
-      a=${w%%/*} r=${w#*/}; s=${r%%/*} r=${r#*/}; f=${r%%/*} r=${r#*/}
-      case $others$k in *" $a "*) continue;; esac
-      case /$r$k in */"$p"/*|*" $f "*) ;; *) case $seen in *" $a/$s "*) ;; *) continue;; esac;; esac
-      k="$k$a " more=1
+    for each; do
+      pid=${each%%/*} rest=${each#*/}; start=${rest%%/*} rest=${rest#*/}; parent=${rest%%/*} rest=${rest#*/}
+      case $others$kin in *" $pid "*) continue;; esac
+      case /$rest$kin in
+        */"$p"/*|*" $parent "*) ;;
+        *) case $seen in *" $pid/$start "*) ;; *) continue;; esac;;
+      esac
+      kin="$kin$pid " more=1
     done
   done
   seen=' '
-  for w; do
-    a=${w%%/*} r=${w#*/}; s=${r%%/*}
-    case $k in *" $a "*) seen="$seen$a/$s ";; *) continue;; esac
-    case ${r#*/*/} in "$p"/*) ;; *) outside="$outside$a ";; esac
+  for each; do
+    pid=${each%%/*} rest=${each#*/}; start=${rest%%/*}
+    case $kin in *" $pid "*) seen="$seen$pid/$start ";; *) continue;; esac
+    case ${rest#*/*/} in "$p"/*) ;; *) outside="$outside$pid ";; esac
   done
 }
-now(){ read -r t _ </proc/uptime; t=${t%.*}${t#*.}; }
+now(){ read -r uptime _ </proc/uptime; uptime=${uptime%.*}${uptime#*.}; }
 """
 
 
 def end_of_all(kill_after_s: float, most_s: float) -> str:
     """For `sh`: `end` ends what has the name `$m` and the process group `$p` (`-`: none), and looks until all
-    of it is gone; status STAYS where something does not go."""
+    of it is gone; status STAYS where something does not go. It uses variables of more than one letter alone.
+    """
     kill, most = round(kill_after_s * 100), round(most_s * 100)
     return (
         _LOOK.replace("NAME", NAME)
         + f"""
 end(){{
-  seen=' ' sent=' '; now; began=$t
-  while look; [ "$k" != ' ' ]; do
+  seen=' ' sent=' '; now; began=$uptime
+  while look; [ "$kin" != ' ' ]; do
     now
-    if [ $((t - began)) -ge {kill} ]; then kill -KILL $k 2>/dev/null; else
+    if [ $((uptime - began)) -ge {kill} ]; then kill -KILL $kin 2>/dev/null; else
       [ "$sent" != ' ' ] || kill -TERM -"$p" 2>/dev/null
-      for a in $outside; do case $sent in *" $a "*) ;; *) kill -TERM "$a" 2>/dev/null;; esac; done
-      sent="$sent$k"
+      for pid in $outside; do case $sent in *" $pid "*) ;; *) kill -TERM "$pid" 2>/dev/null;; esac; done
+      sent="$sent$kin"
     fi
-    [ $((t - began)) -lt {most} ] || exit {STAYS}; sleep 0.1
+    [ $((uptime - began)) -lt {most} ] || exit {STAYS}; sleep 0.1
   done
 }}
 """

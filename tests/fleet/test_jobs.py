@@ -18,6 +18,7 @@ from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.fleet.jobs import cancel_job, follow_job, forget_job, job_file, job_state, start_job
 from sparkconsole.model.cluster import Cluster, Node
 from sparkconsole.model.work.job import Job, JobKind
+from sparkconsole.remote import jobs as remote
 from sparkconsole.remote.local import LocalPipe, LocalShell
 
 pytestmark = pytest.mark.programs
@@ -197,6 +198,22 @@ async def test_cancelling_ends_what_left_the_group_of_the_job(
     assert any(map(running, pids))
     await cancel_job(fleet, one)
     assert not [p for p in pids if running(p)]
+
+
+async def test_a_job_in_a_container_is_ended_there_with_all_of_it(tmp_path: Path) -> None:
+    """Its own scripts, without the engine that brings them in."""
+    one, shell = (
+        job("sh", "-c", f"{APART.format(tmp_path / 'pids')} exec sleep 304", id_="bench-in-1"),
+        LocalShell("x"),
+    )
+    inside = ("sh", "-c", remote.INSIDE, "job", one.id, *one.argv)
+    running_inside = await asyncio.create_subprocess_exec(*inside, start_new_session=True)
+    pids = await written(tmp_path / "pids", 3)
+    kept = Path(f"/tmp/sparkconsole-{one.id}.pid")
+    assert (await shell.run(remote.script(remote.CANCEL_INSIDE, "job-cancel", one.id), timeout=40)).ok
+    assert not [p for p in pids if running(p)]
+    await running_inside.wait()
+    assert not os.path.lexists(kept)  # noqa: ASYNC240
 
 
 async def test_what_a_job_detached_that_has_ended_runs_on(fleet: Fleet, tmp_path: Path) -> None:
