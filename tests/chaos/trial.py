@@ -46,9 +46,11 @@ def _tried(scene: Scene, draw: Draw, verb: Verb, fault: Fault) -> Record:
     run = scene.person.run_beside(known)
     scene.heal()
     shown_up_after, _ = _counted(scene, console, BACK_S)
+    open_run = run
     if isinstance(console, Screen):
-        console.leave()
-    attached = None if fault.hits is Hits.JOURNAL else _attach(scene, run)
+        console.leave()  # what it was still at is a run without a console from now on
+        open_run = scene.person.run_beside(known)
+    attached = None if fault.hits is Hits.JOURNAL else _attach(scene, open_run)
     left, temporary = _left(scene, before), tuple(sorted(p.name for p in scene.person.temporary.iterdir()))
     return Record(
         draw.seed, draw.number, verb.name, fault.name, verb.words(scene), fault.hits, scene.name(verb.node),
