@@ -20,6 +20,7 @@ from tests.chaos.nodes import scene_on
 from tests.chaos.record import Record
 from tests.chaos.scene import Scene
 from tests.chaos.trial import tried
+from tests.chaos.verb import NEEDS
 from tests.testbed.fixtures import missing
 
 MOST_LINES = 40
@@ -42,7 +43,7 @@ def main(words: list[str]) -> int:
         if lacking := missing():
             sys.exit(f"real nodes need {', '.join(lacking)}")
         with scene_on("chaos", folder / "home", containerd=asked.containerd) as scene:
-            for draw in ahead:
+            for draw in sorted(ahead, key=_order):
                 _make(scene, draw, folder)
     return _ended(folder)
 
@@ -68,6 +69,12 @@ def _pair(text: str) -> tuple[str, str]:
 
 def _drawn(seed: int, count: int) -> list[Draw]:
     return drawn(seed, count, {verb.name: verb.under for verb in VERBS.values()})
+
+
+def _order(draw: Draw) -> tuple[int, str, int]:
+    """Those that need the same one after the other, what ends a server last."""
+    verb = VERBS[draw.verb]
+    return NEEDS.index(verb.needs), verb.name.rpartition(": ")[2], draw.number
 
 
 def _make(scene: Scene, draw: Draw, folder: Path) -> None:

@@ -65,6 +65,8 @@ class Scene:
     undo: ExitStack = field(default_factory=ExitStack)
     started: list[Face] = field(default_factory=list)
     """The consoles of this trial: the one under test, and a second one where the fault is one."""
+    sound: bool = False
+    """The last trial left the journal as it was: what stands on the nodes can be taken over."""
     noted: str = ""
     """What a verb's preparation keeps of how it was."""
 
@@ -134,6 +136,10 @@ class Scene:
             self.shell(
                 index, "docker image prune -f; rm -rf /run/chaos /home/spark/.local /home/spark/.cache"
             )
+        self.freshen()
+
+    def freshen(self) -> None:
+        """No temporary file here; what stands on the nodes stays."""
         shutil.rmtree(self.person.temporary, ignore_errors=True)
         self.person.temporary.mkdir(parents=True)
 

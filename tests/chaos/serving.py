@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from functools import partial
 
 from tests.chaos import truth
 from tests.chaos.scene import NODES, Scene
@@ -34,8 +35,12 @@ def image(scene: Scene) -> None:
 
 
 def _launched(scene: Scene) -> None:
+    """A cluster in which nothing serves."""
     image(scene)
-    scene.must("--yes", "launch", timeout=400)
+    if not truth.readable(partial(cluster, scene)):
+        scene.must("--yes", "launch", timeout=400)
+    elif scene.bed.processes(1, SERVER):
+        scene.must("--yes", "serve", "stop")
 
 
 def _ray_nodes(scene: Scene) -> int:
@@ -49,7 +54,7 @@ def _ray_nodes(scene: Scene) -> int:
     return int(found[1]) if found else 0
 
 
-def _cluster(scene: Scene) -> bool:
+def cluster(scene: Scene) -> bool:
     """A container on each node, and both of them in Ray."""
     for index in NODES:
         truth.images(scene.bed, index)  # its engine answers
@@ -68,7 +73,7 @@ def _before_restart(scene: Scene) -> None:
 
 
 def _restarted(scene: Scene) -> bool:
-    return _cluster(scene) and _started_at(scene, 2) not in ("", scene.noted)
+    return cluster(scene) and _started_at(scene, 2) not in ("", scene.noted)
 
 
 # --- a server
@@ -95,6 +100,8 @@ def completes(scene: Scene) -> bool:
 
 
 def _served(scene: Scene) -> None:
+    if truth.readable(partial(cluster, scene)) and completes(scene):
+        return
     _launched(scene)
     scene.must("--yes", *SERVE.split(), timeout=500)
 
@@ -142,44 +149,44 @@ BENCH = ("bench", "run", "--num-prompts", str(PROMPTS), "--input-len", "64", "--
 _LAUNCH = ("container", "port", "process", "file")
 SERVING = (
     Verb(
-        "launch", _words("--yes", "launch"), _cluster,
+        "launch", _words("--yes", "launch"), cluster,
         ("nothing", *LINK, *SIGNALS, *JOURNAL, *RAY, *ENGINE, "data disk full", "fabric cut", "two consoles",
          "another stops all"),
         image, spread_s=15.0, limit_s=330.0, leaves=_LAUNCH,
     ),
     Verb(
-        "launch, its head", _words("--yes", "launch"), _cluster, (*LINK, *RAY, *ENGINE), image, node=1,
+        "launch, its head", _words("--yes", "launch"), cluster, (*LINK, *RAY, *ENGINE), image, node=1,
         spread_s=15.0, limit_s=330.0, leaves=_LAUNCH,
     ),
     Verb(
         "node restart", lambda s: ("--yes", "node", "restart", s.name(2)), _restarted,
         ("nothing", *LINK, *SIGNALS, *JOURNAL, *RAY, *ENGINE, "two consoles", "another stops all"),
         _before_restart,
-        spread_s=12.0, limit_s=330.0, leaves=_LAUNCH,
+        spread_s=12.0, limit_s=330.0, needs="cluster", leaves=_LAUNCH,
     ),
     Verb(
         "serve", _words("--yes", *SERVE.split()), completes,
         ("nothing", *LINK, *SIGNALS, *JOURNAL, *RAY, *ENGINE, "server killed", "two consoles", *OTHERS),
-        _launched, _server_starts, node=1, spread_s=30.0, limit_s=400.0, leaves=_LAUNCH,
+        _launched, _server_starts, node=1, spread_s=30.0, limit_s=400.0, needs="cluster", leaves=_LAUNCH,
     ),
     Verb(
         "serve, its worker", _words("--yes", *SERVE.split()), completes, (*LINK, "raylet killed", *ENGINE),
-        _launched, _server_starts, node=2, spread_s=30.0, limit_s=400.0, leaves=_LAUNCH,
+        _launched, _server_starts, node=2, spread_s=30.0, limit_s=400.0, needs="cluster", leaves=_LAUNCH,
     ),
     Verb(
         "serve stop", _words("--yes", "serve", "stop"), _no_server,
         ("nothing", *LINK, *SIGNALS, *JOURNAL, *ENGINE, "server killed", "two consoles"), _served, node=1,
-        spread_s=3.0, leaves=("container", "port"),
+        spread_s=3.0, needs="server", leaves=("container", "port"),
     ),
     Verb(
         "serve keep", _words("--yes", "serve", "keep", "--every", "2", "--misses", "2"), completes,
         ("nothing", "server killed", "session killed", "sshd restarted", "management blip",
          "operator gone for 20 s", "frozen for 10 s", *JOURNAL),
-        _served, _kept, node=1, spread_s=5.0, limit_s=240.0, leaves=_LAUNCH, lasts=True,
+        _served, _kept, node=1, spread_s=5.0, limit_s=240.0, needs="server", leaves=_LAUNCH, lasts=True,
     ),
     Verb(
         "bench run", _words("--yes", *BENCH), _measured,
         ("nothing", *LINK, *SIGNALS, *JOURNAL, *ENGINE, "server killed", "GCS killed", *OTHERS),
-        _before_bench, _measuring, node=1, spread_s=10.0, limit_s=240.0, leaves=_LAUNCH,
+        _before_bench, _measuring, node=1, spread_s=10.0, limit_s=240.0, needs="server", leaves=_LAUNCH,
     ),
 )  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import subprocess
 from collections.abc import Callable
 from functools import partial
 
@@ -15,6 +16,7 @@ from tests.chaos.faults import FAULTS, Blow, Fault
 from tests.chaos.record import Ending, Hits, Leftover, Record
 from tests.chaos.scene import NODES, Scene
 from tests.chaos.screen import Face, Screen
+from tests.chaos.serving import cluster
 from tests.chaos.verb import Verb
 from tests.testbed.testbed import until
 
@@ -26,12 +28,28 @@ NOTICED_S, BACK_S = 20.0, 40.0
 def tried(scene: Scene, draw: Draw) -> Record:
     """The record of one trial. Its fault is over afterwards; what cannot be prepared is raised."""
     verb, fault = VERBS[draw.verb], FAULTS[draw.fault]
-    scene.tidy()
-    verb.prepare(scene)
+    _prepare(scene, verb)
     try:
-        return _tried(scene, draw, verb, fault)
+        record = _tried(scene, draw, verb, fault)
+        scene.sound = fault.hits is not Hits.JOURNAL
+        return record
     finally:
         scene.over()
+
+
+def _prepare(scene: Scene, verb: Verb) -> None:
+    """With what the last trial left, where the verb needs it and it is whole; else from bare nodes."""
+    sound, scene.sound = scene.sound, False
+    if sound and verb.needs:
+        scene.over()
+        scene.heal()
+        if truth.readable(partial(cluster, scene)):
+            scene.freshen()
+            with contextlib.suppress(RuntimeError, subprocess.SubprocessError):
+                verb.prepare(scene)
+                return
+    scene.tidy()
+    verb.prepare(scene)
 
 
 def _tried(scene: Scene, draw: Draw, verb: Verb, fault: Fault) -> Record:

@@ -15,6 +15,8 @@ LINK = (
     "operator gone for 20 s",
 )  # fmt: skip
 JOURNAL = ("journal full", "journal read-only", "journal removed")
+NEEDS = ("", "cluster", "server")
+"""Of one trial the next one takes over a cluster that is whole, and a server that answers."""
 ON_SCREEN = "on the screen: "
 _NOT_ON_SCREEN = {"ctrl-c", "two consoles", "journal full", "journal removed"}
 """Not done to the screen: keys that end no verb there, and what is only said at the verb's end."""
@@ -46,6 +48,8 @@ class Verb:
     spread_s: float = 4.0
     """The fault comes up to so long after the verb is in the middle."""
     limit_s: float = 150.0
+    needs: str = ""
+    """What has to stand before it, one of NEEDS: trials that need the same come one after the other."""
     looks: bool = False
     slowed: bool = False
     """Its way to node 2 is slow until the fault has come."""
