@@ -14,7 +14,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from sparkconsole.clock import cancelled, together
-from sparkconsole.errors import Absent, ChangedHostKey, SparkError, TooMuch, UnknownHostKey, Unreachable
+from sparkconsole.errors import (
+    Absent,
+    ChangedHostKey,
+    SparkError,
+    TimedOut,
+    TooMuch,
+    UnknownHostKey,
+    Unreachable,
+)
 from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.fleet.logs.sources import LINE_BYTES, Source, Stamped
 from sparkconsole.model.text.redact import LineRedactor
@@ -33,6 +41,8 @@ HELD, HELD_CHARS = 10_000, 16 << 20
 """Lines that wait for their turn; a source faster than we are is held back, never ourselves."""
 KEPT, MOST_READ = 100_000, 64 << 20
 """Of one source, printed once: the last lines that are kept, and bytes that are read; a line costs some."""
+ONCE_S = 15.0
+"""Printed once, so long is a source waited for that says nothing more: its engine gives up after 10 s."""
 TURN, CHUNK = 128, 2000
 """Lines, of all sources together, that are taken before others have their turn; measured: 1 ms."""
 
@@ -112,11 +122,18 @@ class LogMerge:
             # The last lines are meant of those that are kept, wherever they are.
             reading = source.lines(self.fleet, follow=False, tail=None if self.keep else self.tail)
             async with contextlib.aclosing(reading) as lines:  # type: ignore[type-var]
-                async for time, text in lines:
+                while True:
+                    async with asyncio.timeout(ONCE_S):
+                        time, text = await anext(lines)
                     if (left := left - LINE_BYTES - len(text)) < 0:
                         raise TooMuch("its log says too much; the rest was not read", hint="--since, --tail")
                     if self._kept(text):
                         rows.append((time, text))
+        except StopAsyncIteration:
+            pass
+        except TimeoutError:
+            error = TimedOut(f"nothing more came for {ONCE_S:.0f} s", hint="is the machine out of memory?")
+            wrong.append(_silence(source, error, now))
         except SparkError as error:
             wrong.append(_silence(source, error, now))
         at = next((own for time, _ in rows if (own := moment(time))), now)
