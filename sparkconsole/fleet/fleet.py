@@ -19,6 +19,8 @@ from sparkconsole.remote.foreseen_shell import ForeseenShell
 from sparkconsole.remote.shell import Shell
 
 T = TypeVar("T")
+TIDY_S = 0.4
+"""So long connections have to end in order, then they are cut."""
 MOST_REASON = 200
 """Characters of what nobody expected."""
 
@@ -50,8 +52,22 @@ class Fleet:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        own = (k for name, k in self._keepers.items() if name not in self._borrowed)
-        await asyncio.gather(*(k.aclose() for k in own), return_exceptions=True)
+        self.cut_soon()
+        await asyncio.gather(*(k.aclose() for k in self._own()), return_exceptions=True)
+
+    def cut_soon(self) -> None:
+        """From now on what ends over the connections has TIDY_S for it: no silent node holds anybody up.
+
+        A node ends by itself what its connection carried; what runs there detached goes on.
+        """
+        asyncio.get_running_loop().call_later(TIDY_S, self._cut)
+
+    def _cut(self) -> None:
+        for keeper in self._own():
+            keeper.cut()
+
+    def _own(self) -> tuple[Keeper, ...]:
+        return tuple(k for name, k in self._keepers.items() if name not in self._borrowed)
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -32,7 +32,7 @@ from sparkconsole.tui.keyboard.keys import GLOBAL, VIEWS, Key, keymap_of, writte
 from sparkconsole.tui.keystrokes import Keystrokes, keep_every_escape
 from sparkconsole.tui.line.history import keep_in_history, load_history, remembered
 from sparkconsole.tui.overlays import SAYING, Above, PendingRequest
-from sparkconsole.tui.process import leave_on_signals, open_shell, tasks_wait_their_turn
+from sparkconsole.tui.process import leave_on_signals, open_shell, tasks_wait_their_turn, tell_terminal
 from sparkconsole.tui.theme import load_themes, variable_defaults
 from sparkconsole.tui.view import View
 from sparkconsole.tui.views import contexts, make
@@ -152,7 +152,7 @@ class Console(Above):
                     self.opened.set()
                     await self._leaving.wait()
                     if self.work is not None:
-                        await self.work.aclose()
+                        await self.work.aclose(None if self.is_headless else tell_terminal)
         except SparkError as error:
             self.exit(error)
 

@@ -252,7 +252,7 @@ class CommandLog:
         argv = ray_argv(self.container, follow=follow, tail=asked) if self.name == "ray" else kernel
         file, known = "", bool(left)
         shell = await fleet.shell(self.node)
-        if self.container:
+        if self.name == "ray":
             await _there(shell, self.container)  # `docker exec` waits for a silent engine without end
         printed = followed(shell, argv)
         async with contextlib.aclosing(printed) as lines:  # type: ignore[type-var]
