@@ -189,9 +189,9 @@ async def _ended(fleet: Fleet, jobs: Sequence[Job]) -> ServerStatus:
         state = await job_state(fleet, job)
         if not state.known:
             continue
-        log = ServeLogReader()
+        log = ServeLogReader(named=fleet.named)
         with contextlib.suppress(SparkError):
-            log = ServeLogReader(await log_lines(fleet, job))
+            log = ServeLogReader(await log_lines(fleet, job), named=fleet.named)
         if state.running:
             return _under_way(log, job)
         if cause := log.cause():
