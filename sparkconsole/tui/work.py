@@ -16,7 +16,7 @@ from typing import Protocol
 from sparkconsole.config.globals import Origin
 from sparkconsole.errors import Cancelled, SparkError, Stopped, WrongUsage
 from sparkconsole.fleet.fleet import Fleet
-from sparkconsole.fleet.marks import left_behind
+from sparkconsole.fleet.marks import WorkOfOthers, left_behind, work_of_others
 from sparkconsole.fleet.waiting import Tell, waiting
 from sparkconsole.model.logs.line import log_line
 from sparkconsole.model.text.redact import LineRedactor, redact_data
@@ -72,6 +72,8 @@ class Work:
         self.tasks: list[Task] = []
         self.unattended: tuple[Run, ...] = ()
         """Runs whose console is gone, newest first."""
+        self.others: tuple[WorkOfOthers, ...] = ()
+        """What other consoles do on the nodes, or left there."""
         self._fleets: list[Fleet] = []
 
     async def say(self, words: Sequence[str], *, shown: bool = False, asking: bool = False) -> Task | None:
@@ -112,8 +114,9 @@ class Work:
         """What has not ended, oldest first."""
         return tuple(t for t in self.tasks if t.running)
 
-    async def look_back(self) -> None:
-        """Finds what is unattended; the disk may be slow."""
+    async def look_back(self, nodes: Sequence[str] = ()) -> None:
+        """Finds what is unattended, and what others do on these nodes; the disk may be slow."""
+        self.others = await work_of_others(self.session.fleet, self.session.journal, nodes)
         left = await asyncio.to_thread(left_behind, self.session.journal)
         self.unattended = tuple(run for run in left if run.state is RunState.UNKNOWN and run.nodes)
 
