@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sparkconsole.errors import SilentEngine
+from sparkconsole.errors import SilentEngine, SparkError
 from sparkconsole.model.docker import CacheRecord, Container, DiskUsage, ImageIdentity
 from sparkconsole.remote.local import LocalShell
 from sparkconsole.remote.shell import Shell
