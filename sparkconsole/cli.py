@@ -263,13 +263,14 @@ def _console(given: Options) -> int:
     from sparkconsole.config.settings import load_settings
     from sparkconsole.defect import defect
     from sparkconsole.tui.app import Console
+    from sparkconsole.tui.process import run_face
 
     console = Console(given, load_settings(settings_file()))
     _begin()
     streams.prepare_screen()
     # Textual would print tracebacks, with the values of all variables, over the terminal that it gives back.
     console.error_console = Paper(file=(crashed := StringIO()), width=160)
-    error = console.run()
+    error = run_face(console)
     if error is not None:
         raise error
     if text := crashed.getvalue().strip():

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+
+UNSEEN = 5
+"""The exit code where something could not be seen: how it stands, or whether it was done, is unknown."""
 
 
 class SparkError(Exception):
@@ -104,6 +107,29 @@ class CommandFailed(SparkError):
 
 class TimedOut(SparkError):
     """A command or a condition took longer than it was allowed to."""
+
+
+class SilentEngine(TimedOut):
+    """The node answers and its Docker engine does not: what is in there is unknown."""
+
+    def __init__(self, node: str, seconds: float) -> None:
+        hint = "is the machine out of memory? look there: systemctl status docker"
+        super().__init__(f"docker gave no answer for {seconds:g} s", hint=hint, node=node)
+        self.seconds = seconds
+
+    @property
+    def in_a_row(self) -> str:
+        """As it stands in the node's row of a table."""
+        return f"engine: no answer for {self.seconds:g} s"
+
+
+def exit_code_of_look(errors: Iterable[SparkError]) -> int:
+    """Of a look at several nodes, by those that did not answer it.
+
+    A node that is not reached counts most, then one that was, and did not say what it was asked.
+    """
+    codes = {UNSEEN if isinstance(error, TimedOut) else error.exit_code for error in errors}
+    return next((code for code in (Unreachable.exit_code, UNSEEN) if code in codes), max(codes, default=0))
 
 
 class TooMuch(SparkError):

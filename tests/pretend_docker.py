@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sparkconsole.errors import SparkError
+from sparkconsole.errors import SilentEngine, SparkError
 from sparkconsole.model.docker import CacheRecord, Container, DiskUsage, ImageIdentity
 from sparkconsole.remote.local import LocalShell
 from sparkconsole.remote.shell import Shell
@@ -219,7 +219,7 @@ async def disk_usage(shell: Shell) -> DiskUsage:
     """As sparkconsole.remote.docker.engine.disk_usage; same content counts once."""
     assert isinstance(shell, PretendNode)
     if (shell.engine / "fault-usage").exists():
-        raise SparkError("docker did not answer in time", node=shell.node)
+        raise SilentEngine(shell.node, 10)
     found = {i.id: i.size_bytes for i in await every_image(shell)}
     records = tuple(
         CacheRecord(f.stat().st_size, f"{'2020' if f.name.startswith('old') else '2999'}-01-01T00:00:00Z")

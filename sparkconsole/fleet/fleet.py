@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import traceback
 from collections.abc import Awaitable, Callable, Iterable, Iterator
-from typing import Self, TypeVar
+from typing import Protocol, Self, TypeVar, runtime_checkable
 
 from sparkconsole.clock import Clock, RealClock, together
 from sparkconsole.defect import keep
@@ -15,10 +15,24 @@ from sparkconsole.fleet.run_time_values import Fresh
 from sparkconsole.fleet.waiting import waiting
 from sparkconsole.model.cluster import Cluster, Node
 from sparkconsole.model.foresight.forecast import Forecast
+from sparkconsole.model.text.addresses import names_of_addresses, with_node_names
 from sparkconsole.remote.foreseen_shell import ForeseenShell
 from sparkconsole.remote.shell import Shell
 
 T = TypeVar("T")
+
+
+@runtime_checkable
+class Addressed(Protocol):
+    """What a node showed of itself, its own addresses among it."""
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Of the node."""
+
+
+TIDY_S = 0.4
+"""So long connections have to end in order, then they are cut."""
 MOST_REASON = 200
 """Characters of what nobody expected."""
 
@@ -36,6 +50,7 @@ class Fleet:
         """What earlier lines of a script, where it is only planned, would have changed: looks answer so."""
         self.fresh = Fresh(self.clock)
         self._borrowed: frozenset[str] = frozenset()
+        self._addresses: dict[str, frozenset[str]] = {}
 
     def beside(self, cluster: Cluster) -> Fleet:
         """Another choice of nodes, which ends before this fleet; nodes of both keep their one connection."""
@@ -44,14 +59,29 @@ class Fleet:
         other._keepers |= same
         other._borrowed = frozenset(same)
         other.forecast, other.fresh = self.forecast, self.fresh
+        other._addresses = self._addresses
         return other
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        own = (k for name, k in self._keepers.items() if name not in self._borrowed)
-        await asyncio.gather(*(k.aclose() for k in own), return_exceptions=True)
+        self.cut_soon()
+        await asyncio.gather(*(k.aclose() for k in self._own()), return_exceptions=True)
+
+    def cut_soon(self) -> None:
+        """From now on what ends over the connections has TIDY_S for it: no silent node holds anybody up.
+
+        A node ends by itself what its connection carried; what runs there detached goes on.
+        """
+        asyncio.get_running_loop().call_later(TIDY_S, self._cut)
+
+    def _cut(self) -> None:
+        for keeper in self._own():
+            keeper.cut()
+
+    def _own(self) -> tuple[Keeper, ...]:
+        return tuple(k for name, k in self._keepers.items() if name not in self._borrowed)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -119,6 +149,16 @@ class Fleet:
             (name, *each) for name, keeper in self._keepers.items() for each in keeper.take_unended()
         )
 
+    def learn_addresses(self, node: str, addresses: Iterable[str]) -> None:
+        """What a look at the node shows that it has, beside what cluster.toml says."""
+        self._addresses[node] = frozenset(addresses) | self._addresses.get(node, frozenset())
+
+    def named(self, text: str) -> str:
+        """A sentence of Ray's or NCCL's with the names of nodes beside their addresses."""
+        written = ((a, n.name) for n in self.cluster.nodes for a in (n.address, n.fabric_address or ""))
+        seen = ((a, node) for node in self.names for a in self._addresses.get(node, ()))
+        return with_node_names(text, names_of_addresses((*written, *seen)))
+
     def next_attempt_s(self, node: str) -> float | None:
         """In how many seconds a lost node is tried again; None when nobody waits for it."""
         return self._keepers[node].next_attempt_s
@@ -154,7 +194,9 @@ class Fleet:
         shell: Shell | None = None
         try:
             shell = await self.shell(node)
-            return await question(shell)
+            answer = await question(shell)
+            self.learn_addresses(node, answer.addresses if isinstance(answer, Addressed) else ())
+            return answer
         except SparkError as error:
             if isinstance(error, Unreachable) and shell is not None:
                 self.lost(node, shell)

@@ -5,8 +5,10 @@ A run of this account whose console is gone is known by the journal, anybody els
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import islice
 
 from sparkconsole.errors import Refused
@@ -60,13 +62,29 @@ async def remove_marks(fleet: Fleet, run: Run) -> tuple[str, ...]:
     return tuple(answered(await fleet.ask(lambda shell: remote.remove_mark(shell, run.id), run.nodes)))
 
 
+@dataclass(frozen=True, slots=True)
+class WorkOfOthers:
+    """A run on our nodes that this console does not carry out, and that is not known to have ended."""
+
+    verb: str
+    nodes: tuple[str, ...]
+    by: str
+    """`anna@laptop`, `another console` of this account; empty: its console is gone."""
+    sentence: str
+
+
 async def under_way(fleet: Fleet, journal: Journal, nodes: Sequence[str]) -> tuple[str, ...]:
     """A sentence for each run on these nodes that is not of this console and not known to have ended."""
+    return tuple(work.sentence for work in await work_of_others(fleet, journal, nodes))
+
+
+async def work_of_others(fleet: Fleet, journal: Journal, nodes: Sequence[str]) -> tuple[WorkOfOthers, ...]:
+    """Those runs, of other operators first; of this account by the journal, which the disk may keep long."""
     answers = answered(await fleet.ask(remote.look_for_marks, nodes)).values()
-    seen = [mark for marks in answers for mark in marks if mark.run not in journal.names()]
+    known, left = await asyncio.to_thread(lambda: (set(journal.names()), left_behind(journal)))
+    seen = [mark for marks in answers for mark in marks if mark.run not in known]
     others = [_others([mark for mark in seen if mark.run == run]) for run in {mark.run: 0 for mark in seen}]
-    left = [run for run in left_behind(journal) if set(run.nodes) & set(nodes)]
-    return (*others, *(_left(run) for run in left))
+    return (*others, *(_left(run) for run in left if set(run.nodes) & set(nodes)))
 
 
 def left_behind(journal: Journal) -> tuple[Run, ...]:
@@ -75,21 +93,25 @@ def left_behind(journal: Journal) -> tuple[Run, ...]:
     return tuple(run for run in runs if run.state.open and run.console != this_console())
 
 
-def _others(marks: Sequence[NodeMark]) -> str:
-    nodes, since = ", ".join(mark.node for mark in marks), f"{marks[0].since.astimezone():%a %H:%M}"
+def _others(marks: Sequence[NodeMark]) -> WorkOfOthers:
+    nodes, since = tuple(mark.node for mark in marks), f"{marks[0].since.astimezone():%a %H:%M}"
     who, verb = (" ".join(printable(words[:200]).split())[:80] for words in (marks[0].who, marks[0].verb))
     if all(mark.gone for mark in marks):
-        return f"{nodes}: {who} began `{verb}` at {since} and has lost its connection; it may still run there"
-    return f"{nodes}: {who} has been running `{verb}` since {since}"
+        text = f"{who} began `{verb}` at {since} and has lost its connection; it may still run there"
+    else:
+        text = f"{who} has been running `{verb}` since {since}"
+    return WorkOfOthers(verb, nodes, who, f"{', '.join(nodes)}: {text}")
 
 
-def _left(run: Run) -> str:
+def _left(run: Run) -> WorkOfOthers:
     """What stands without a console is for its person to decide about: go on, take back, or leave."""
     nodes, since = ", ".join(run.nodes), f"{run.started.astimezone():%a %H:%M}"
     if run.state is RunState.RUNNING:
         whose = f"another console of yours ({run.console.host}, process {run.console.pid})"
-        return f"{nodes}: {whose} has been running `{run.verb}` since {since}"
+        text = f"{nodes}: {whose} has been running `{run.verb}` since {since}"
+        return WorkOfOthers(run.verb, run.nodes, "another console", text)
     back = f"runs stop {run.id}" if run.jobs else "stop" if run.verb == "launch" else ""
     ways = ("follow it" if run.jobs else "see what stands") + f": sparkconsole runs attach {run.id}"
     ways += f"; take it back: sparkconsole {back}" if back else ""
-    return f"{nodes}: your `{run.verb}` of {since} was left by its console; {ways}; or leave it"
+    text = f"{nodes}: your `{run.verb}` of {since} was left by its console; {ways}; or leave it"
+    return WorkOfOthers(run.verb, run.nodes, "", text)

@@ -45,6 +45,7 @@ class Keeper:
         self._refusal: Unreachable | None = None
         self._lock = asyncio.Lock()
         self._broken: list[Shell] = []
+        self._closing: list[Shell] = []
         self._unended: list[tuple[tuple[str, ...], float]] = []
         self._retrying: asyncio.Task[Shell] | None = None
         self._waiting = 0
@@ -111,6 +112,14 @@ class Keeper:
             self._unended += shell.unended
             shell.unended = []
 
+    def cut(self) -> None:
+        """Ends the connection now, and the attempts to make one."""
+        if self._retrying is not None:
+            self._retrying.cancel()
+        for shell in (self._shell, *self._broken, *self._closing):
+            if isinstance(shell, LiveShell):
+                shell.cut()
+
     async def aclose(self) -> None:
         """Closes the connection; what runs detached on the node goes on."""
         if self._retrying is not None:
@@ -162,7 +171,9 @@ class Keeper:
         """A broken connection still holds forwarded sockets here; its errors change nothing any more."""
         while self._broken:
             self._keep_unended(shell := self._broken.pop())
+            self._closing.append(shell)  # it may not close before it is cut
             await asyncio.gather(shell.aclose(), return_exceptions=True)
+            self._closing.remove(shell)
 
     def _gave_up(self, deadline_s: float) -> Unreachable:
         why, hint = (f": {self._refusal.cause}", self._refusal.hint) if self._refusal else ("", "")

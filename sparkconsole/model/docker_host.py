@@ -11,6 +11,8 @@ from dataclasses import dataclass
 DEFAULT_SOCKET = "/var/run/docker.sock"
 DEFAULT_HOST = f"unix://{DEFAULT_SOCKET}"
 DOCKER_HOST = "DOCKER_HOST"
+ENGINE_S = 10.0
+"""So long an engine is waited for that says nothing, whatever asks it."""
 _PORT = 2375
 _UNIX = re.compile(r"unix://(/[^\s\x00-\x1f\x7f]*)")
 _TCP = re.compile(r"(?:tcp|http)://(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]*)(?::(?P<port>\d{1,5}))?/?")

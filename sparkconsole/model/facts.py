@@ -176,6 +176,11 @@ class NodeFacts:
     """None: it was not looked for."""
 
     @property
+    def addresses(self) -> tuple[str, ...]:
+        """Of its interfaces."""
+        return tuple(a for netdev in self.fabric.netdevs for a in netdev.addresses)
+
+    @property
     def found(self) -> DeepProbe:
         """What a thorough look found; nothing where none was taken."""
         return self.deep_probe or DeepProbe()

@@ -18,14 +18,28 @@ class LineReader:
 
     def __init__(self) -> None:
         self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
-        self._rest = ""
+        self._rest: list[str] = []
+        """The pieces of the unfinished line: put together once, however small they come."""
+        self._length = 0
 
     def feed(self, chunk: bytes, *, final: bool = False) -> list[str]:
         """The lines that `chunk` completed; with `final` also the unfinished last one."""
-        *lines, self._rest = _LINE_END.split(self._rest + self._decode(chunk, final))
-        if final or len(self._rest) > LONGEST_LINE:
-            lines, self._rest = [*lines, self._rest], ""
+        first, *more = _LINE_END.split(self._decode(chunk, final))
+        self._keep(first)
+        lines = [self._taken(), *more[:-1]] if more else []
+        if more:
+            self._keep(more[-1])
+        if final or self._length > LONGEST_LINE:
+            lines.append(self._taken())
         return [line for line in lines if line]
+
+    def _keep(self, piece: str) -> None:
+        self._rest.append(piece)
+        self._length += len(piece)
+
+    def _taken(self) -> str:
+        line, self._rest, self._length = "".join(self._rest), [], 0
+        return line
 
 
 async def lines_of(pipe: Pipe) -> AsyncIterator[str]:

@@ -37,6 +37,9 @@ class LiveShell(Shell):
         await before_command(self, argv)
         return await self._pipe(argv)
 
+    def cut(self) -> None:
+        """Ends the connection now, whatever is under way over it: who waits for it waits no more."""
+
     @abstractmethod
     async def _answer(
         self, argv: Sequence[str], given: bytes, timeout: float, secrets: tuple[str, ...]

@@ -9,6 +9,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 from sparkconsole.errors import Cancelled
+from sparkconsole.fleet.fleet import Fleet
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 PATIENCE = 3
@@ -48,3 +49,16 @@ async def until_signalled(work: Coroutine[Any, Any, int]) -> int:
         raise
     finally:
         leave()
+
+
+async def looked(look: Coroutine[Any, Any, int], fleet: Fleet) -> int:
+    """The exit code of a verb that only looks. Cancelled, it waits for no node that does not answer: nothing
+    of it goes on there, and its connections are cut soon."""
+    task = asyncio.ensure_future(look)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        if not task.done():
+            fleet.cut_soon()
+            task.cancel()
+        return await task

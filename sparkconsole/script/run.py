@@ -22,6 +22,7 @@ from sparkconsole.model.work.plan import Plan
 from sparkconsole.model.work.plan_difference import difference
 from sparkconsole.model.work.tier import Tier
 from sparkconsole.script.ahead import Ahead
+from sparkconsole.script.ending import looked
 from sparkconsole.script.lines import ScriptLine
 from sparkconsole.script.report import Printer
 from sparkconsole.streams import Undelivered
@@ -48,7 +49,8 @@ async def run_request(request: Request, options: Options, printer: Printer) -> i
         async with open_session(options, beginning=request.verb.words == _BEGINS) as session:
             _print_remarks(session, printer)
             with _cancelled_in_json(session, printer):
-                return await _executed(session, request, printer)
+                running = _executed(session, request, printer)
+                return await (running if request.verb.ahead else looked(running, session.fleet))
     except SparkError as error:
         printer.error(error)
         return error.exit_code

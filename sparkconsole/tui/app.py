@@ -28,11 +28,13 @@ from sparkconsole.fleet.store import Event, Store
 from sparkconsole.model.cluster import Cluster
 from sparkconsole.model.text.alike import did_you_mean, suggestion
 from sparkconsole.model.text.redact import presentable
+from sparkconsole.model.work.answer import Answer
 from sparkconsole.tui.keyboard.keys import GLOBAL, VIEWS, Key, keymap_of, written
 from sparkconsole.tui.keystrokes import Keystrokes, keep_every_escape
 from sparkconsole.tui.line.history import keep_in_history, load_history, remembered
+from sparkconsole.tui.others import keep_looking
 from sparkconsole.tui.overlays import SAYING, Above, PendingRequest
-from sparkconsole.tui.process import leave_on_signals, open_shell, tasks_wait_their_turn
+from sparkconsole.tui.process import leave_on_signals, open_shell, tasks_wait_their_turn, tell_terminal
 from sparkconsole.tui.theme import load_themes, variable_defaults
 from sparkconsole.tui.view import View
 from sparkconsole.tui.views import contexts, make
@@ -152,7 +154,7 @@ class Console(Above):
                     self.opened.set()
                     await self._leaving.wait()
                     if self.work is not None:
-                        await self.work.aclose()
+                        await self.work.aclose(None if self.is_headless else tell_terminal)
         except SparkError as error:
             self.exit(error)
 
@@ -167,15 +169,8 @@ class Console(Above):
         from sparkconsole.tui.work import Work
 
         self.work = Work(session, self)
-        self.run_worker(self._look_back(self.work), exit_on_error=False)
+        self.run_worker(keep_looking(self.work, self.store), exit_on_error=False)
         self.view.refresh_now()
-
-    async def _look_back(self, work: Work) -> None:
-        await work.look_back()
-        for run in work.unattended:
-            began = f"{run.started.astimezone():%a %H:%M}"
-            text = f"{run.verb} of {began} was left by its console: press a in Runs to see what stands"
-            self.store.tell(Event(self.clock.now(), "warning", ", ".join(run.nodes), text))
 
     async def on_unmount(self) -> None:
         """Quitting stops nothing: connections are closed, detached jobs go on."""
@@ -362,8 +357,10 @@ class Console(Above):
             return
         if self.work.unattended and not self.work.running:
             await self.action_view("runs")
-        else:
+        elif self.work.tasks:
             self.show_task((self.work.running or self.work.tasks)[-1])
+        else:
+            self.show_answer(("under way",), Answer({}, tuple(o.sentence for o in self.work.others)))
 
     def action_help(self) -> None:
         """`?`"""

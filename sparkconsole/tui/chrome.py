@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.cells import cell_len
@@ -14,6 +15,7 @@ from sparkconsole.model.text.redact import presentable
 from sparkconsole.tui.keyboard.keys import VIEWS, Key
 
 if TYPE_CHECKING:
+    from sparkconsole.fleet.marks import WorkOfOthers
     from sparkconsole.tui.host import Host, ShownView
 
 
@@ -59,6 +61,31 @@ class KeyLine(Bar):
         self.show(keys_text(view.keys_offered(), self.size.width or 80))
 
 
+class OthersBar(Bar):
+    """What other consoles do on the nodes, as far as the view is about it; no line where they do nothing."""
+
+    DEFAULT_CSS = "OthersBar { height: 1; display: none; }"
+
+    def sample(self, view: ShownView) -> None:
+        """As it was looked for last."""
+        found = work_of_view(view.NAME, view.console.work.others if view.console.work else ())
+        self.display = bool(found)
+        more = f" (+{len(found) - 1})" if len(found) > 1 else ""
+        text = Text(presentable(f" ▶ {found[0].sentence}{more}") if found else "", no_wrap=True)
+        text.truncate(max(self.size.width or 80, 20), overflow="ellipsis")
+        self.show(text)
+
+
+_SUBJECTS = {"images": ("image",), "launch": ("launch", "stop"), "serve": ("serve",), "bench": ("bench",)}
+"""First words of what each of these views is about; the others are about everything."""
+
+
+def work_of_view(view: str, others: Sequence[WorkOfOthers]) -> tuple[WorkOfOthers, ...]:
+    """What of it a person at that view has to know."""
+    words = _SUBJECTS.get(view)
+    return tuple(o for o in others if words is None or o.verb.partition(" ")[0] in words)
+
+
 def title_text(view: ShownView, width: int) -> Text:
     """`sparkconsole · lab › spark-02     2/2 up · ray 2/2 · 10:42`."""
     console = view.console
@@ -85,9 +112,23 @@ def _work(console: Host) -> str:
     count = len(running or left)
     more = f" +{count - 1}" if count > 1 else ""
     if not running:
-        return f"unattended: {left[0].verb}{more}" if left else ""
+        return f"unattended: {left[0].verb}{more}" if left else _of_others(console)
     task = running[-1]
-    return f"{f'▶ {task.words[0]} {task.progress}'.strip()}{more}"
+    return f"{f'▶ {_verb(task.words)} {task.progress}'.strip()}{more}"
+
+
+def _verb(words: Sequence[str]) -> str:
+    """`image copy`, `launch`: what is done, without what it is done to."""
+    from sparkconsole.verbs.grammar.registry import VERBS
+
+    both = tuple(words[:2])
+    return " ".join(both if both in VERBS else words[:1])
+
+
+def _of_others(console: Host) -> str:
+    others = [o for o in console.work.others if o.by] if console.work else []
+    more = f" +{len(others) - 1}" if len(others) > 1 else ""
+    return f"▶ {others[0].verb} by {others[0].by}{more}" if others else ""
 
 
 def _counts(store: Store) -> tuple[str, ...]:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 import signal
 import subprocess
+import sys
+import threading
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from textual.app import App, SuspendNotSupported
 
@@ -15,6 +19,8 @@ from sparkconsole.errors import Refused, SparkError
 if TYPE_CHECKING:
     from sparkconsole.tui.host import Host
 
+T = TypeVar("T")
+LINGER_S = 1.0
 ENDS = (signal.SIGTERM, signal.SIGHUP)
 """Textual itself takes care of Ctrl-C alone: these two would leave mouse reports and the other screen on."""
 
@@ -34,6 +40,28 @@ def leave_on_signals(leave: Callable[[int], None]) -> None:
     loop = asyncio.get_running_loop()
     for number in ENDS:
         loop.add_signal_handler(number, leave, 128 + number)
+
+
+def tell_terminal(_: str, text: str) -> None:
+    """Says a sentence to who waits at the terminal, which has been given back."""
+    with contextlib.suppress(OSError, ValueError):
+        sys.stderr.write(f"{text}\n")
+        sys.stderr.flush()
+
+
+def run_face(console: App[T]) -> T | None:
+    """What the console returns. Once its terminal is given back, no thread that still waits for a name server
+    or a disk keeps the process for longer than LINGER_S."""
+
+    async def shown() -> T | None:
+        try:
+            return await console.run_async()
+        finally:
+            overdue = threading.Timer(LINGER_S, os._exit, (console.return_code or 0,))
+            overdue.daemon = True
+            overdue.start()
+
+    return asyncio.run(shown())
 
 
 async def open_shell(console: Host, words: Sequence[str]) -> None:

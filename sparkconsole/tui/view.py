@@ -16,7 +16,7 @@ from textual.widgets import Static
 
 from sparkconsole.model.cluster import Cluster
 from sparkconsole.model.text.redact import presentable, redact
-from sparkconsole.tui.chrome import KeyLine, Tabs, TitleBar
+from sparkconsole.tui.chrome import KeyLine, OthersBar, Tabs, TitleBar
 from sparkconsole.tui.keyboard.focus import offered
 from sparkconsole.tui.keyboard.keys import GLOBAL, Key
 from sparkconsole.tui.line.prompt import Prompt
@@ -51,6 +51,7 @@ class View(Screen[None]):
         """The chrome around `compose_body`."""
         yield TitleBar()
         yield Tabs(self.TAB or self.NAME)
+        yield OthersBar()
         with Container(id="body"):
             yield from self.compose_body()
         yield Prompt()
@@ -157,7 +158,9 @@ class View(Screen[None]):
             return "tab chooses a pane, then z gives it the whole screen"
         if key_id == "form.next" and len(self._panes) < 2:
             return "there is no other pane here"
-        if key_id == "task" and not ((kept := self.console.work) and (kept.tasks or kept.unattended)):
+        if key_id == "task" and not (
+            (kept := self.console.work) and (kept.tasks or kept.unattended or kept.others)
+        ):
             return "no task was started in this console yet; 8 lists earlier runs"
         return ""
 
@@ -234,4 +237,5 @@ class View(Screen[None]):
     def sample_chrome(self) -> None:
         """The title's and the key line's part of a sample."""
         self.query_one(TitleBar).sample(self)
+        self.query_one(OthersBar).sample(self)
         self.query_one(KeyLine).sample(self)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -16,7 +16,8 @@ from typing import Protocol
 from sparkconsole.config.globals import Origin
 from sparkconsole.errors import Cancelled, SparkError, Stopped, WrongUsage
 from sparkconsole.fleet.fleet import Fleet
-from sparkconsole.fleet.marks import left_behind
+from sparkconsole.fleet.marks import WorkOfOthers, left_behind, work_of_others
+from sparkconsole.fleet.waiting import Tell, waiting
 from sparkconsole.model.logs.line import log_line
 from sparkconsole.model.text.redact import LineRedactor, redact_data
 from sparkconsole.model.work.answer import Answer, Row
@@ -33,6 +34,8 @@ from sparkconsole.verbs.grammar.record import ended_as, state_of
 from sparkconsole.verbs.grammar.registry import Request
 from sparkconsole.verbs.grammar.session import PlannedAction, Session
 
+SAY_S = 1.0
+"""An end that takes longer is said on the terminal, which is given back by then."""
 KEPT = 20
 """Pieces of work that are remembered after their end; the journal has all of them."""
 
@@ -69,6 +72,8 @@ class Work:
         self.tasks: list[Task] = []
         self.unattended: tuple[Run, ...] = ()
         """Runs whose console is gone, newest first."""
+        self.others: tuple[WorkOfOthers, ...] = ()
+        """What other consoles do on the nodes, or left there."""
         self._fleets: list[Fleet] = []
 
     async def say(self, words: Sequence[str], *, shown: bool = False, asking: bool = False) -> Task | None:
@@ -109,8 +114,9 @@ class Work:
         """What has not ended, oldest first."""
         return tuple(t for t in self.tasks if t.running)
 
-    async def look_back(self) -> None:
-        """Finds what is unattended; the disk may be slow."""
+    async def look_back(self, nodes: Sequence[str] = ()) -> None:
+        """Finds what is unattended, and what others do on these nodes; the disk may be slow."""
+        self.others = await work_of_others(self.session.fleet, self.session.journal, nodes)
         left = await asyncio.to_thread(left_behind, self.session.journal)
         self.unattended = tuple(run for run in left if run.state is RunState.UNKNOWN and run.nodes)
 
@@ -119,13 +125,25 @@ class Work:
         if task.handle is not None:
             task.handle.cancel()
 
-    async def aclose(self) -> None:
-        """Lets go of everything."""
+    async def aclose(self, tell: Tell | None = None) -> None:
+        """Lets go of everything. A deed ends in order, and `tell` is told where that takes long.
+
+        Where there is none, no node is waited for.
+        """
+        fleets = (self.session.fleet, *self._fleets)
+        if not any(task.plan for task in self.running):
+            _cut_soon(fleets)
         for task in self.running:
             self.cancel(task)
-        await asyncio.gather(*(t.handle for t in self.tasks if t.handle), return_exceptions=True)
+        async with waiting(self._still_ending, SAY_S, tell):
+            await asyncio.gather(*(t.handle for t in self.tasks if t.handle), return_exceptions=True)
+        _cut_soon(fleets)
         for fleet in self._fleets:
             await fleet.__aexit__(None, None, None)
+
+    def _still_ending(self, seconds: float) -> Iterator[tuple[str, str]]:
+        for task in self.running:
+            yield "", f"waiting for the end of {' '.join(task.words[:2])}, {seconds:.0f} s; ctrl+c leaves now"
 
     def _own_session(self, request: Request | None = None) -> Session:
         """Several deeds run side by side, each with a run of its own; fleet and journal are shared.
@@ -232,3 +250,8 @@ async def _stream(rows: AsyncIterator[Row], task: Task) -> None:
         for line in row.text.splitlines():
             task.output.append(log_line(hidden(line)))
         task.version += 1
+
+
+def _cut_soon(fleets: Iterable[Fleet]) -> None:
+    for fleet in fleets:
+        fleet.cut_soon()

@@ -130,7 +130,7 @@ async def test_a_proof_waits_for_the_node_that_it_asks(monkeypatch: pytest.Monke
     async def look() -> None:
         asked.append(1)
         if len(asked) < 5:
-            lost = (Unreachable("the connection was lost"), TimedOut("docker did not answer in time"))[
+            lost = (Unreachable("the connection was lost"), TimedOut("docker gave no answer for"))[
                 len(asked) % 2
             ]
             lost.node = "spark2"

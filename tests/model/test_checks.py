@@ -103,7 +103,7 @@ def test_docker_in_the_way(standing: DockerAccess, sentence: str, remedy: str) -
 
 
 def test_an_engine_that_does_not_answer_fails_and_its_images_are_unknown() -> None:
-    stuck = look(1, docker_error=SparkError("docker did not answer in time", hint="restart it"), image=None)
+    stuck = look(1, docker_error=SparkError("docker gave no answer for", hint="restart it"), image=None)
     assert wrong(look(0), stuck) == [("docker", "fail", "spark2")]
 
 

@@ -312,3 +312,20 @@ async def test_a_jump_host_carries_the_connection(server: SshServer, client_key:
         await shell.aclose()
         assert jump.tunnels[-1] == ("127.0.0.1", server.port)
         assert (server.logins, jump.logins) == (["ann"], ["jim"])
+
+
+async def test_who_waits_for_a_frozen_node_is_let_go_when_its_connection_is_cut(
+    server: SshServer, shell: SshShell
+) -> None:
+    """A frozen node takes bytes and answers none; that a console's process ends is not shown here."""
+    asked = asyncio.create_task(shell.run(("cat",), timeout=600))
+    await server.began.wait()
+    for connection in server.connections:
+        connection._transport.pause_reading()  # type: ignore[union-attr]
+    ending = asyncio.create_task(shell.run(("true",), timeout=600))
+    await asyncio.sleep(0)
+    shell.cut()
+    for waiting in (asked, ending):
+        with pytest.raises(Unreachable):
+            await waiting
+    await shell.aclose()

@@ -12,6 +12,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.screen import Screen
 from textual.widgets import Button, Input
+from textual.widgets._toast import Toast
 
 from sparkconsole.model.logs.line import log_line
 from sparkconsole.model.work.answer import Answer, Sheet
@@ -211,6 +212,15 @@ async def test_the_word_agrees_by_enter_and_by_ctrl_j_and_nothing_else_does() ->
 
 LONG = "no container vllm_node that this program launched is on any node\n→ start one: sparkconsole launch"
 TOAST = re.compile("no container|start one|second")
+
+
+async def test_a_toast_reaches_the_last_cell() -> None:
+    """Else a letter of the line below it stands alone beside it."""
+    async with scene(size=(80, 24)) as (pilot, _):
+        app_of(pilot).notify(LONG, timeout=60, markup=False)
+        await pilot.pause()
+        toast = app_of(pilot).screen.query_one(Toast)
+        assert toast.region.right == 80, toast.region
 
 
 @pytest.mark.parametrize("size", [(60, 16), (80, 24)])

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
+
+import pytest
+
 from sparkconsole.clock import RealClock
+from sparkconsole.demo.answers import tools
 from sparkconsole.fleet.journal import Journal
 from sparkconsole.model.work.job import ConsoleProcess, Job, JobKind, Run, RunState
 from sparkconsole.verbs.grammar.open_session import demo_folder
 from tests.tui.harness import app_of, console, seen
 
+SINCE = "2026-11-30T10:00:00+00:00"
 GONE = ConsoleProcess(host="elsewhere", pid=1)
 
 
@@ -43,3 +49,29 @@ async def test_where_nothing_is_left_nothing_is_said_of_it() -> None:
         await app_of(pilot).opened.wait()
         await pilot.press("b")
         assert "unattended" not in await seen(pilot)
+
+
+@pytest.mark.parametrize("verb", ["image build", "image copy"])
+async def test_what_another_operator_does_is_shown_where_one_looks(
+    verb: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As its mark on the node says: in the title bar, the view it is about, and by `b`; until it is gone."""
+    line = {"gone": False, "run": "20261130-1", "verb": verb, "who": "anna@laptop", "since": SINCE}
+    there = {"spark-02": json.dumps(line) + "\n"}
+    monkeypatch.setitem(tools._SCRIPTS, "marks", lambda machine, _: (0, there.get(machine.name, ""), ""))
+    async with console(size=(120, 40)) as pilot:
+        title = (await seen(pilot, lambda text: "anna@laptop" in text)).splitlines()[0]
+        assert f"▶ {verb} by anna@laptop" in title
+        sentence = f"spark-02: anna@laptop has been running `{verb}` since"
+        await pilot.press("3")
+        assert sentence in await seen(pilot, lambda text: "[3 Images]" in text)
+        await pilot.press("4")
+        assert sentence not in await seen(pilot, lambda text: "[4 Launch]" in text)
+        await pilot.press("b")
+        await seen(pilot, lambda text: sentence in text)
+        await pilot.press("escape")
+        there.clear()
+        work = app_of(pilot).work
+        assert work is not None
+        await work.look_back(("spark-01", "spark-02"))
+        await seen(pilot, lambda text: "anna@laptop" not in text)

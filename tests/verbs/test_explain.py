@@ -160,3 +160,17 @@ def test_a_line_of_ten_megabytes_is_read_in_pieces(tmp_path: Path) -> None:
     huge = tmp_path / "huge.log"
     huge.write_text("x" * 10_000_000 + "\n" + BROKEN)
     assert [d["id"] for d in findings(str(huge))] == ["gpu-out-of-memory"]
+
+
+def test_an_address_of_a_node_is_told_with_its_name(tmp_path: Path) -> None:
+    (tmp_path / "ray.log").write_text(
+        "(raylet) ERROR The node with node id: 6ced and address: 10.0.0.2 and node name: 10.0.0.2 has been "
+        "marked dead because the detector has missed too many heartbeats from it.\n"
+    )
+    config = tmp_path / "cluster.toml"
+    config.write_text(
+        '[clusters.lab]\nnodes = [{ name = "spark-01", address = "10.0.0.1" }, '
+        '{ name = "spark-02", address = "192.0.2.2", fabric_address = "10.0.0.2" }]\n'
+    )
+    shown = explained(str(tmp_path / "ray.log"), "--config", str(config)).stdout.decode()
+    assert "spark-02 (10.0.0.2)" in shown, shown

@@ -246,7 +246,7 @@ async def test_the_list_says_versions_and_what_docker_takes_up(stage: Stage, ses
     assert [row[2:] for row in versions.rows] == [("spark2", "main@a41c0de", "recipe vllm-node")]
     assert disk.columns == ("node", "images", "build cache", "free")
     assert [row[2:] for row in disk.rows] == [("2.0 kB", "1.0 TB"), ("unknown", "unknown")]
-    assert "spark2: docker's disk is unknown: docker did not answer in time" in answer.parts
+    assert "spark2: docker's disk is unknown: docker gave no answer for 10 s" in answer.parts
     assert answer.data["usage"]["spark1"]["cache_bytes"] == 2000
     assert answer.exit_code == 0
 

@@ -182,7 +182,7 @@ async def test_a_status_says_what_is_unknown_and_why(tmp_path: Path, monkeypatch
         first, second = answer.data["nodes"]
         assert first["container"]["state"] == "unknown"
         assert (second["gpu"], second["gpu_used"]) == (None, None)
-        assert "spark-01: containers unknown: docker did not answer in time" in lines(answer)
+        assert "spark-01: containers unknown: docker gave no answer for 10 s" in lines(answer)
         assert "spark-02: GPU unknown: nvidia-smi did not answer within 5 s" in lines(answer)
 
 

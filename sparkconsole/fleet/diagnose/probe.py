@@ -11,6 +11,7 @@ from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.model.checkpoint.weights import Checkpoint
 from sparkconsole.model.checks import Look
 from sparkconsole.model.docker import ImageIdentity
+from sparkconsole.model.facts import NodeFacts
 from sparkconsole.model.launch.site import Site
 from sparkconsole.model.probes import USUAL, Probe
 from sparkconsole.remote.shell import Shell
@@ -36,12 +37,17 @@ async def look_through(
     """One node's look; Unreachable, TimedOut or CommandFailed when there is none."""
     from sparkconsole.remote.node.facts import node_facts
 
-    asked_at = fleet.clock.now().timestamp()
-    facts = await node_facts(shell, asked=asked)
-    ahead = facts.clock_s - asked_at if facts.clock_s is not None else None
-    doubt = max(0.0, fleet.clock.now().timestamp() - asked_at)
-    asks = Probe.DOCKER in asked and (facts.docker.permitted or not facts.docker.installed)
-    site, image, trouble = await _docker(shell, container, tag) if asks else (None, None, None)
+    async def dated() -> tuple[NodeFacts, float | None, float]:
+        asked_at = fleet.clock.now().timestamp()
+        facts = await node_facts(shell, asked=asked)
+        ahead = facts.clock_s - asked_at if facts.clock_s is not None else None
+        return facts, ahead, max(0.0, fleet.clock.now().timestamp() - asked_at)
+
+    # Side by side: an engine that is silent is waited for once, not by each question in turn.
+    docker = _docker(shell, container, tag) if Probe.DOCKER in asked else _nothing()
+    (facts, ahead, doubt), (site, image, trouble) = await together(dated(), docker)
+    if facts.docker.installed and not facts.docker.permitted:
+        site, image = None, None
     return Look(facts, site, image, trouble, ahead, clock_doubt_s=doubt)
 
 
@@ -59,9 +65,15 @@ async def checkpoint_of(shell: Shell, model: str) -> Checkpoint | None:
         return None
 
 
-async def _docker(
-    shell: Shell, container: str, tag: str
-) -> tuple[Site | None, ImageIdentity | None, SparkError | None]:
+_OfDocker = tuple[Site | None, ImageIdentity | None, SparkError | None]
+
+
+async def _nothing() -> _OfDocker:
+    """Nobody asks."""
+    return None, None, None
+
+
+async def _docker(shell: Shell, container: str, tag: str) -> _OfDocker:
     """A node whose engine does not answer is still a node that answered."""
     from sparkconsole.remote.docker import engine as docker
     from sparkconsole.remote.node.site import look

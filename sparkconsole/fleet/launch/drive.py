@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections.abc import Coroutine, Iterable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 
 from sparkconsole.clock import cancelled, together
 from sparkconsole.errors import Cancelled, CommandFailed, SparkError, TimedOut, Unreachable, last_reason
@@ -184,6 +185,7 @@ class _Drive:
         found = (await site.look(shell, name)).found
         lines = await site.last_lines(shell, name) if found else ()
         why = why_ended(lines, found.exit_code if found else None)
+        why = replace(why, cause=self.fleet.named(why.cause))
         return Why("it ran out of memory and was killed") if found and found.oom_killed else why
 
     async def _watch(self) -> None:

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from sparkconsole.errors import Absent, SparkError
 from sparkconsole.fleet.fleet import Fleet
+from sparkconsole.model.docker import Container
 from sparkconsole.model.work.job import Job, JobKind
 from sparkconsole.parse.serve.vllm_serve import is_own_poll
 from sparkconsole.remote.lines import LineReader
@@ -89,14 +90,10 @@ class ContainerLog:
 
     async def lines(self, fleet: Fleet, *, follow: bool, tail: int | None) -> AsyncIterator[Stamped]:
         """See `Source`; the engine stamps every line."""
-        from sparkconsole.remote.docker.engine import container as find
         from sparkconsole.remote.docker.engine import container_log
 
         shell = await fleet.shell(self.node)
-        found = await find(shell, self.container)
-        if found is None:
-            cause = f"no container {self.container} here: nothing is launched"
-            raise Absent(cause, hint="logs of earlier ones: sparkconsole runs list", node=self.node)
+        found = await _there(shell, self.container)
         if found.id != self._of:
             # A new container of the same name begins at its beginning, whatever its node's clock says.
             self.newer, tail = (self.newer, tail) if not self._of else (None, None)
@@ -109,6 +106,16 @@ class ContainerLog:
                 if not left.met(time):
                     yield time, line
                     self._place.note(time)
+
+
+async def _there(shell: Shell, name: str) -> Container:
+    """The container; Absent where there is none, SilentEngine where the engine does not say."""
+    from sparkconsole.remote.docker.engine import container
+
+    if found := await container(shell, name):
+        return found
+    cause = f"no container {name} here: nothing is launched"
+    raise Absent(cause, hint="logs of earlier ones: sparkconsole runs list", node=shell.node)
 
 
 @dataclass
@@ -244,7 +251,10 @@ class CommandLog:
         kernel = kernel_argv(follow=follow, tail=asked)
         argv = ray_argv(self.container, follow=follow, tail=asked) if self.name == "ray" else kernel
         file, known = "", bool(left)
-        printed = followed(await fleet.shell(self.node), argv)
+        shell = await fleet.shell(self.node)
+        if self.name == "ray":
+            await _there(shell, self.container)  # `docker exec` waits for a silent engine without end
+        printed = followed(shell, argv)
         async with contextlib.aclosing(printed) as lines:  # type: ignore[type-var]
             async for line in lines:
                 if header := _FILE.match(line):

@@ -43,7 +43,7 @@ async def find_deaths(
         ranks = await servers_on(fleet, container, nodes)
     for job in jobs_of((r for r in ranks if port in (None, r.port)), container):
         with contextlib.suppress(SparkError):
-            log = ServeLogReader(await last_lines(fleet, job))
+            log = ServeLogReader(await last_lines(fleet, job), named=fleet.named)
             if log.death and not await _moves(fleet, int(job.details["port"])):
                 found.append(EngineDeath(job.node, job.served_name, log.engine_end()))
     return tuple(found)

@@ -118,7 +118,7 @@ async def follow_start(fleet: Fleet, jobs: Sequence[Job], report: Report) -> Up:
     """Follows every rank until a completion came back. ServeFailed with the real cause, all ranks ended."""
     lead = lead_of(jobs)
     others = [j for j in jobs if j is not lead]
-    log = ServeLogReader()
+    log = ServeLogReader(named=fleet.named)
     following = asyncio.create_task(_report_on(fleet, lead, log, report))
     try:
         return await _until_ready(fleet, lead, others, log, following)
@@ -227,6 +227,7 @@ async def _failure(fleet: Fleet, jobs: Sequence[Job], followed: ServeLogReader) 
         with contextlib.suppress(SparkError):
             logs[job.node] = await log_lines(fleet, job)
     causes = {node: cause for node, log in logs.items() if (cause := first_cause(log))}
+    causes = {node: cause.named(fleet.named) for node, cause in causes.items()}
     if not causes and (cause := followed.cause()):
         causes = {jobs[0].node: cause}
     if not causes:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from sparkconsole.errors import SparkError, TimedOut, Unreachable
+from sparkconsole.errors import UNSEEN, SparkError, TimedOut, Unreachable
 from sparkconsole.fleet.fleet import Fleet, answered, failed
 from sparkconsole.fleet.jobs import job_state
 from sparkconsole.fleet.serve.engine_death import REMEDY, find_death
@@ -55,8 +55,10 @@ class ServerStatus:
 
     @property
     def exit_code(self) -> int:
-        """0 ready, 3 when a node cannot be reached, 1 otherwise."""
-        return 0 if self.state is ServerCondition.READY else 3 if self.unreachable else 1
+        """0 ready, 3 when a node cannot be reached, 5 when one did not say, 1 otherwise."""
+        if self.unreachable:
+            return Unreachable.exit_code
+        return {ServerCondition.READY: 0, ServerCondition.UNKNOWN: UNSEEN}.get(self.state, 1)
 
 
 async def serve_status(fleet: Fleet, container: str, port: int, jobs: Sequence[Job]) -> ServerStatus:
@@ -187,9 +189,9 @@ async def _ended(fleet: Fleet, jobs: Sequence[Job]) -> ServerStatus:
         state = await job_state(fleet, job)
         if not state.known:
             continue
-        log = ServeLogReader()
+        log = ServeLogReader(named=fleet.named)
         with contextlib.suppress(SparkError):
-            log = ServeLogReader(await log_lines(fleet, job))
+            log = ServeLogReader(await log_lines(fleet, job), named=fleet.named)
         if state.running:
             return _under_way(log, job)
         if cause := log.cause():

@@ -266,6 +266,7 @@ class NodeWatch:
         self._netdevs = {h.netdev: h.device for h in look.facts.fabric.hcas if h.netdev}
         addresses = (a for n in look.facts.fabric.netdevs for a in n.addresses)
         scope.interfaces[self.name] = {a.partition("/")[0] for a in addresses}
+        scope.fleet.learn_addresses(self.name, look.addresses)
         scope.store.update(self.name, look=look)
         self._facts.heard()
 

@@ -28,7 +28,7 @@ class FollowedLog:
     def __init__(self, scope: WatchContext, job: Job, dies: Callable[[], object] = lambda: None) -> None:
         """`dies` is called at the line that says so, whatever the watch is waiting for."""
         self.job, self._scope, self._dies = job, scope, dies
-        self.reader = ServeLogReader(last=KEPT_LAST)
+        self.reader = ServeLogReader(last=KEPT_LAST, named=scope.fleet.named)
         self.heard_at_s: float | None = None
         """When it last said something, by the clock of the watch."""
         self._nccl: dict[str, tuple[str, deque[str]]] = {}

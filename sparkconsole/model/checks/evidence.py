@@ -38,6 +38,11 @@ class Look:
     """How long its answer took: so much later it may have looked at its clock."""
 
     @property
+    def addresses(self) -> tuple[str, ...]:
+        """All that the node has."""
+        return (*self.facts.addresses, *(self.site.addresses if self.site else ()))
+
+    @property
     def for_cpu(self) -> bool:
         """The image needs no GPU, and says so."""
         return self.image is not None and self.image.labels.get(CPU_LABEL) == "cpu"

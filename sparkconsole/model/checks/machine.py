@@ -44,8 +44,8 @@ def docker(_: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
     elif access.running and not access.permitted:
         yield _not_permitted(node, look, user)
     elif not access.running and access.permitted and access.socket:
-        hint = look.docker_error.hint if look.docker_error else "sudo systemctl status docker"
-        yield fail("docker", node, "docker does not answer", hint)
+        why = look.docker_error or SparkError("docker does not answer", hint="sudo systemctl status docker")
+        yield fail("docker", node, why.cause, why.hint)
     elif not access.running:
         start = as_root(look, "systemctl", "start", "docker")
         fix = Fix("start docker", start, ("systemctl", "is-active", "--quiet", "docker"))

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sparkconsole.model.docker import Container
-from sparkconsole.model.launch.spec import Backend, LaunchSpec, recalled
+from sparkconsole.model.launch.spec import LABEL_ADDRESS, Backend, LaunchSpec, recalled
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,12 @@ class Site:
     def solo(self) -> bool:
         """It was launched to serve alone: no other node matters to it."""
         return self.launch is not None and self.launch.backend is Backend.SOLO
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """That by which its container is a member of Ray."""
+        address = self.found.labels.get(LABEL_ADDRESS) if self.found else None
+        return (address,) if address else ()
 
     def taken(self, ports: Iterable[int]) -> tuple[int, ...]:
         """Those of `ports` on which somebody listens."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -54,6 +54,11 @@ class Diagnosis:
     """Seconds on the log's own clock, to compare lines with; None: the log has no times."""
     count: int = 1
     """How often it was said."""
+
+    def named(self, named: Callable[[str], str]) -> Diagnosis:
+        """With the names of nodes beside their addresses."""
+        words = {name: named(getattr(self, name)) for name in ("text", "why", "line", "node")}
+        return replace(self, **words)  # type: ignore[arg-type]
 
     def as_data(self) -> dict[str, object]:
         """As `--json` gives it."""

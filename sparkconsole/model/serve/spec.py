@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -203,6 +203,10 @@ class StartFailure:
     """It is a cause with a name; else the first exception, or that a process died."""
     id: str = ""
     """The catalogue's own name for it."""
+
+    def named(self, named: Callable[[str], str]) -> StartFailure:
+        """With the names of nodes beside their addresses."""
+        return replace(self, text=named(self.text), why=named(self.why))
 
     @property
     def sentence(self) -> str:

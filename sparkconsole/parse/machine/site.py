@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from sparkconsole.errors import SparkError
+from sparkconsole.errors import SilentEngine, SparkError
 from sparkconsole.model.docker import Container, settings
+from sparkconsole.model.docker_host import ENGINE_S
 from sparkconsole.model.launch.site import Site
 from sparkconsole.parse.image.docker import why_refused
 from sparkconsole.parse.machine.facts import parse_listening
@@ -29,8 +30,8 @@ def parse_site(text: str, node: str, container: str) -> Site:
 
 def _found(docker: str, node: str, container: str, pids: frozenset[int]) -> Container | None:
     status, _, text = docker.partition("\n")
-    if status.strip() == "124":
-        raise SparkError("docker did not answer in time", hint="restart it on that node", node=node)
+    if status.strip() in ("124", "137"):
+        raise SilentEngine(node, ENGINE_S)
     if status.strip() != "0":
         if any(words in text for words in _NOT_THERE):
             return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from sparkconsole.model.logs.diagnosis import Diagnosis, LineKind, Weight
 from sparkconsole.model.serve.spec import ORDER, ServeProgress, StartFailure, StartPhase, advance
@@ -26,8 +26,14 @@ def finding(line: str) -> Diagnosis | None:
 class ServeLogReader:
     """Fed with a rank's log line by line, it tells how far the start is and what ended it."""
 
-    def __init__(self, lines: Iterable[str] = (), *, last: int | None = None) -> None:
-        """`last`: how many lines of its end are kept beside those of its beginning; None: all."""
+    def __init__(
+        self, lines: Iterable[str] = (), *, last: int | None = None, named: Callable[[str], str] = str
+    ) -> None:
+        """`last`: how many lines of its end are kept beside those of its beginning; None: all.
+
+        `named`: puts the names of nodes beside their addresses, in what is said of it.
+        """
+        self._named = named
         self.progress = ServeProgress()
         self.death = ""
         """The first line that says that the engine or a rank died; empty: none does since it started."""
@@ -61,12 +67,13 @@ class ServeLogReader:
 
     def cause(self) -> StartFailure | None:
         """The first real cause in it."""
-        return first_cause(self.lines)
+        cause = first_cause(self.lines)
+        return cause and cause.named(self._named)
 
     def engine_end(self) -> str:
         """`its engine died: ` with the cause, where it names one that is known; empty: it did not die."""
         if not self.death:
             return ""
         cause = self.cause()
-        named = f"{cause.why}: “{cause.text}”" if cause and cause.known else f"“{self.death}”"
+        named = f"{cause.why}: “{cause.text}”" if cause and cause.known else f"“{self._named(self.death)}”"
         return f"its engine died: {named}"

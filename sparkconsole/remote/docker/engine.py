@@ -11,9 +11,9 @@ import aiodocker
 import aiohttp
 from aiodocker.exceptions import DockerError
 
-from sparkconsole.errors import SparkError, TimedOut, TooMuch
+from sparkconsole.errors import SilentEngine, SparkError, TooMuch
 from sparkconsole.model.docker import Container, DiskUsage, ImageIdentity
-from sparkconsole.model.docker_host import where_to_look
+from sparkconsole.model.docker_host import ENGINE_S, where_to_look
 from sparkconsole.parse.image.docker import container_from, digest_from, image_from, names_from, usage_from
 from sparkconsole.parse.values import plain_name
 from sparkconsole.remote.docker.host import docker_host, usable_docker_host
@@ -22,7 +22,6 @@ from sparkconsole.remote.foreseen_shell import now_on, then_on
 from sparkconsole.remote.http import BoundedResponse
 from sparkconsole.remote.shell import Endpoint, Shell
 
-TIMEOUT_S = 10.0
 _USAGE = "system/df?type=image&type=build-cache&verbose=1"
 """Each engine minds the words that it knows."""
 MOST_LISTED = 2000
@@ -79,7 +78,7 @@ async def container_log(
     `since`: seconds since 1970 or RFC 3339, inclusive. It ends when the container does; SparkError when it
     was cut off, Unreachable when the connection was.
     """
-    async with _docker(shell, timeout=None) as docker:
+    async with _docker(shell, endless=True) as docker:
         shown = (await docker.containers.get(name))._container
         frames = LogFrames(raw=bool((shown.get("Config") or {}).get("Tty")))
         url = f"{_base(docker)}/containers/{quote(name, safe='')}/logs"
@@ -139,9 +138,10 @@ async def digest_in_registry(shell: Shell, name: str) -> str:
 
 async def disk_usage(shell: Shell) -> DiskUsage:
     """What images and build cache take up, and what is free where the engine keeps them."""
+    async with _docker(shell) as docker:
+        root = str((await docker.system.info()).get("DockerRootDir") or "")
     async with _docker(shell, timeout=USAGE_TIMEOUT_S) as docker:
         used = await docker._query_json(_USAGE)
-        root = str((await docker.system.info()).get("DockerRootDir") or "")
     free = await shell.run(("sh", "-c", _FREE, "docker-free", root or "/var/lib/docker"), timeout=20)
     return then_on(shell).usage(usage_from(used, free.text.strip()))
 
@@ -170,11 +170,14 @@ async def _or_none(question: Any) -> Any:
 
 
 @asynccontextmanager
-async def _docker(shell: Shell, timeout: float | None = TIMEOUT_S) -> AsyncIterator[aiodocker.Docker]:
+async def _docker(
+    shell: Shell, *, timeout: float = 0.0, endless: bool = False
+) -> AsyncIterator[aiodocker.Docker]:
+    most = None if endless else timeout or ENGINE_S
     endpoint = await now_on(shell).open_socket((await usable_docker_host(shell)).target)
     session = aiohttp.ClientSession(
         connector=aiohttp.UnixConnector(endpoint.path) if endpoint.path else aiohttp.TCPConnector(),
-        timeout=aiohttp.ClientTimeout(total=timeout, connect=10),
+        timeout=aiohttp.ClientTimeout(total=most, connect=ENGINE_S),
         response_class=BoundedResponse,
     )
     try:
@@ -185,9 +188,7 @@ async def _docker(shell: Shell, timeout: float | None = TIMEOUT_S) -> AsyncItera
         error.node = shell.node
         raise
     except TimeoutError as error:
-        raise TimedOut(
-            "docker did not answer in time", hint="is the machine out of memory?", node=shell.node
-        ) from error
+        raise SilentEngine(shell.node, most or ENGINE_S) from error
     except DockerError as error:
         if error.status in (None, 900) or "Cannot connect" in str(error.message):
             raise await why_not(shell) from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from sparkconsole.model.docker_host import ENGINE_S
 from sparkconsole.model.foresight.forecast import NodeForecast
 from sparkconsole.model.launch.site import Site
 from sparkconsole.model.transfer.ends import CopySite
@@ -17,8 +18,8 @@ _LOOK = r"""
 printf 'home %s\n' "$HOME"
 awk '/^MemAvailable:/ {printf "available %.0f\n", $2 * 1024}' /proc/meminfo
 cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk '$4 == "0A" {n = split($2, a, ":"); print "listen", a[n]}'
-timeout 10 docker top "$1" -eo pid 2>/dev/null | awk 'NR > 1 {print "pid", $1}'
-said=$(timeout 15 docker container inspect -- "$1" 2>&1); status=$?
+timeout -k 1 "$2" docker top "$1" -eo pid 2>/dev/null | awk 'NR > 1 {print "pid", $1}' &
+said=$(timeout -k 1 "$2" docker container inspect -- "$1" 2>&1); status=$?; wait
 printf 'docker %s\n%s\n' "$status" "$said"
 """
 # sshd says its own address and port in SSH_CONNECTION, whatever forwarding lies in between. The host keys
@@ -44,7 +45,8 @@ _LOG = 'timeout 20 docker logs --tail "$2" -- "$1" 2>&1'
 
 async def look(shell: Shell, container: str) -> Site:
     """Home, memory, listeners and container of exactly that name; SparkError when docker cannot be asked."""
-    done = await shell.run(("sh", "-c", _LOOK, "launch-site", container), timeout=40)
+    asked = ("sh", "-c", _LOOK, "launch-site", container, f"{ENGINE_S:g}")
+    done = await shell.run(asked, timeout=ENGINE_S + 10)
     return await _then(shell, parse_site(done.checked().text, shell.node, container), container)
 
 
@@ -67,7 +69,7 @@ async def _held(shell: Shell, then: NodeForecast, container: str) -> set[int]:
 
     held = set[int]()
     for name in {container, *then.renewed}:
-        done = await now_on(shell).run(look_argv(name), timeout=20)
+        done = await now_on(shell).run(look_argv(name), timeout=ENGINE_S)
         if done.ok:
             held |= {rank.port for rank in parse_ranks(done.text, shell.node)}
     return held

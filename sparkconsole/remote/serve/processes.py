@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from sparkconsole.model.docker_host import ENGINE_S
 from sparkconsole.model.serve.engine import LiveRank
 from sparkconsole.parse.serve.vllm_serve import parse_ranks
 from sparkconsole.remote.foreseen_shell import then_on
@@ -74,5 +75,5 @@ async def live_ranks(shell: Shell, container: str) -> tuple[LiveRank, ...]:
     then = then_on(shell)
     if then.rebooted or container in then.renewed:
         return then.ranks(container, ())
-    done = await shell.run(look_argv(container), timeout=20)
+    done = await shell.run(look_argv(container), timeout=ENGINE_S)
     return then.ranks(container, parse_ranks(done.checked().text, shell.node))

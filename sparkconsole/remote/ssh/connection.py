@@ -152,6 +152,10 @@ class SshShell(LiveShell):
                 self._sockets[target] = await self._forward(target)
             return self._sockets[target]
 
+    def cut(self) -> None:
+        """Ends the connection now; nothing more is asked of the node."""
+        self.connection.abort()
+
     async def aclose(self) -> None:
         """Closes the connection and every forwarded socket; what runs detached goes on."""
         self.connection.close()

@@ -197,7 +197,7 @@ def _judged(session: Session, job: Job, lines: list[str], status: int | None) ->
     if result is None or status != 0:
         why = first_error(lines) or (lines[-1] if lines else "its log is empty")
         ended = f"ended with status {status}" if status is not None else "was killed, or its node restarted"
-        cause = f"the benchmark {ended}: {why}"
+        cause = f"the benchmark {ended}: {session.fleet.named(why)}"
         raise SparkError(cause, hint="does the server still answer?", node=job.node)
     short = result.shortfall(int(job.details["num_prompts"]))
     kept = {k: raw[k] for k in KEPT_KEYS if k in raw}
@@ -205,7 +205,7 @@ def _judged(session: Session, job: Job, lines: list[str], status: int | None) ->
     data |= {"result": result.as_data(), "said": kept, "file": file}
     if not short:
         return Answer(data, (result_sheet(result.as_data()),))
-    error = first_error(lines)
+    error = session.fleet.named(first_error(lines))
     line = f"{short} of {job.details['num_prompts']} requests failed" + (f": {error}" if error else "")
     return Answer({**data, "error": line}, (result_sheet(result.as_data()), line), 1)
 

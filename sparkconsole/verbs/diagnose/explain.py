@@ -59,7 +59,8 @@ async def explain(session: Here, *file: Annotated[str, Parameter(allow_leading_h
         Files, also packed ones (.gz), or - for standard input; NODE=FILE says whose log it is.
     """
     logs = [await asyncio.to_thread(_read, name, len(file) > 1) for name in file]
-    found, ends = ranked([d for log in logs for d in log.found]), tuple(log.ending for log in logs)
+    found = ranked([d.named(session.fleet.named) for log in logs for d in log.found])
+    ends = tuple(log.ending for log in logs)
     findings, logs_data = [d.as_data() for d in found], [end.as_data() for end in ends]
     data = {"verdict": verdict(found, ends), "findings": findings, "logs": logs_data}
     wrong = any(d.severity is Weight.ERROR for d in found)

@@ -9,7 +9,7 @@ from dataclasses import replace
 from itertools import islice
 from typing import Any
 
-from sparkconsole.errors import Cancelled, SparkError, Stopped, Unreachable, in_short
+from sparkconsole.errors import UNSEEN, Cancelled, SparkError, Stopped, Unreachable, in_short
 from sparkconsole.fleet.marks import leave_marks, nodes_changed, remove_marks
 from sparkconsole.fleet.sweep import sweep_nodes
 from sparkconsole.fleet.waiting import waits_reported_to
@@ -23,8 +23,6 @@ from sparkconsole.model.work.news import News, Output, Remark, Report, StepBegan
 from sparkconsole.model.work.plan import Plan, PlanOutcome
 from sparkconsole.verbs.grammar.session import PlannedAction, Session
 
-UNSEEN = 5
-"""The exit code of what was done or not: nobody could see which."""
 UNRECORDED = "continuing without a record"
 """How a remark ends that says why a run could not be written down."""
 MOST_RUNS = 200

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from sparkconsole.clock import together
-from sparkconsole.errors import SparkError
+from sparkconsole.errors import SparkError, exit_code_of_look
 from sparkconsole.fleet.fleet import answered, failed
 from sparkconsole.model.docker import ImageIdentity, same_content
 from sparkconsole.model.image.build import age, full_name
@@ -54,7 +54,7 @@ async def list_images(session: Here, tag: str | None = None) -> Answer:
         lines.insert(0, "which images there are is unknown: no node could be asked")
     disk = usage_sheet({node: answered(usages).get(node) for node in session.fleet.names})
     sheets = (_matrix(session, tags, have, errors), *_versions(tags, have), disk)
-    return Answer(data, (*sheets, *lines), max((e.exit_code for e in errors.values()), default=0))
+    return Answer(data, (*sheets, *lines), exit_code_of_look(errors.values()))
 
 
 def _wanted(name: str, tag: str | None) -> bool:

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from sparkconsole.clock import together
-from sparkconsole.errors import SparkError, Unreachable
+from sparkconsole.errors import SparkError, Unreachable, exit_code_of_look
 from sparkconsole.fleet.execute_plan import execute_plan
 from sparkconsole.fleet.fleet import answered, failed
 from sparkconsole.model.docker import DiskUsage
@@ -114,7 +114,7 @@ def _notes(seen: Seen) -> tuple[str, ...]:
 
 
 def _nothing(session: Session, seen: Seen) -> Answer:
-    code = max((e.exit_code for e in seen.errors.values()), default=0)
+    code = exit_code_of_look(seen.errors.values())
     text = f"nothing of {seen.decision.wish.tag} has to go"
     parts: tuple[Sheet | str, ...] = (_matrix(session, seen), *_notes(seen), text)
     return Answer({**_data(seen), "nodes": {}}, parts, code)
@@ -216,7 +216,7 @@ def _answer(before: Seen, after: Seen, ends: Sequence[_Removal]) -> Answer:
     found = {**_data(before), "nodes": data, "unknown": {n: e.as_data() for n, e in lost.items()}}
     code = 1 if any(end.state is RemovalEnd.STAYS for end in ends) else 0
     unknown = Unreachable.exit_code if any(end.state is RemovalEnd.UNKNOWN for end in ends) else 0
-    code = code or max((e.exit_code for e in lost.values()), default=unknown)
+    code = code or exit_code_of_look(lost.values()) or unknown
     return Answer(found, (Sheet.of(heads, rows), *lines), code)
 
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from sparkconsole.errors import Unreachable, WrongUsage
+from sparkconsole.errors import TimedOut, Unreachable, WrongUsage, exit_code_of_look
 from sparkconsole.fleet.logs.merge import LogMerge, MergedLine
 from sparkconsole.fleet.logs.sources import JobLog, Source
 from sparkconsole.model.work.answer import Row
@@ -73,9 +73,11 @@ async def logs(
 async def _rows(merge: LogMerge, *, follow: bool, newer: str | None = None) -> AsyncIterator[Row]:
     least = datetime.fromtimestamp(float(newer), UTC) if newer else None
     if not follow:
-        for entry in await merge.printed():
+        entries = await merge.printed()
+        unseen = [e.error for e in entries if isinstance(e.error, (Unreachable, TimedOut))]
+        for entry in entries:
             if least is None or entry.at >= least or entry.about_source:
-                yield row(entry, once=True)
+                yield row(entry, exit_code=exit_code_of_look(unseen) if entry.error in unseen else 0)
         return
     async with aclosing(merge.followed()) as coming:
         async for entries in coming:
@@ -84,10 +86,10 @@ async def _rows(merge: LogMerge, *, follow: bool, newer: str | None = None) -> A
                     yield row(entry)
 
 
-def row(entry: MergedLine, *, once: bool = False) -> Row:
+def row(entry: MergedLine, *, exit_code: int = 0) -> Row:
     """An entry as the command line prints it: containers' lines behind their node alone.
 
-    `once`: nobody waits for a node that is not reached, and the exit code says so.
+    `exit_code`: where nobody waits for what it says is not to be seen.
     """
     source = entry.source
     data: dict[str, Any] = {"node": source.node, "time": entry.time, "source": source.name}
@@ -97,8 +99,8 @@ def row(entry: MergedLine, *, once: bool = False) -> Row:
         hint = f" — {entry.error.hint}" if entry.error and entry.error.hint else ""
         key = "error" if entry.error else "note"
         mark = "✖" if entry.error else "·"
-        if once and isinstance(entry.error, Unreachable):
-            data["exit"] = entry.error.exit_code
+        if exit_code:
+            data["exit"] = exit_code
         return Row({**data, key: entry.text + hint}, f"{source.node} {mark} {entry.text}{hint}", source.node)
     where = source.node if source.name == "container" else f"{source.node} {source.name}"
     return Row({**data, "text": entry.text}, f"{where} │ {entry.text}", source.node)

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
+from sparkconsole.errors import exit_code_of_look
 from sparkconsole.fleet.checkpoint.fit import Fitting, fit_model
 from sparkconsole.model.checkpoint.fit import SYSTEM_BYTES, Ask, Fit
 from sparkconsole.model.checkpoint.weights import Split
@@ -90,7 +91,7 @@ def fit_answer(found: Fitting) -> Answer:
     if len(found.fits) > 1:
         parts.append(_ways(found.fits))
     parts += list(_remarks(found))
-    code = 1 if not chosen.fits else max((e.exit_code for e in found.unknown.values()), default=0)
+    code = 1 if not chosen.fits else exit_code_of_look(found.unknown.values())
     return Answer(_data(found), tuple(parts), code)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from sparkconsole.errors import exit_code_of_look
 from sparkconsole.fleet.fleet import answered, failed
 from sparkconsole.model.checkpoint.cached import ModelPresence, presences
 from sparkconsole.model.text.units import size
@@ -37,7 +38,7 @@ async def list_models(session: Here) -> Answer:
         rows.append((p.name, known, f"{len(p.complete)}/{len(session.fleet.names)}", everywhere))
     sheet: Sheet | str = Sheet.of(("model", "size", "nodes", ""), rows) if rows else _nothing(found, errors)
     lines = [f"{node}: unknown: {error.cause}" for node, error in errors.items()]
-    return Answer(data, (sheet, *lines), max((e.exit_code for e in errors.values()), default=0))
+    return Answer(data, (sheet, *lines), exit_code_of_look(errors.values()))
 
 
 def _nothing(found: Mapping[str, object], errors: Mapping[str, object]) -> str:

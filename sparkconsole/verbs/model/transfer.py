@@ -8,7 +8,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from sparkconsole.errors import Refused, SparkError, WrongUsage
+from sparkconsole.errors import Refused, SparkError, WrongUsage, exit_code_of_look
 from sparkconsole.fleet.checkpoint import copy as moving
 from sparkconsole.fleet.execute_plan import execute_plan
 from sparkconsole.fleet.fleet import answered, failed
@@ -127,7 +127,7 @@ async def verify(session: Here, model: str, *, revision: str = "") -> Answer:
     wrong = any(h.why_incomplete for h in found.values())
     lines = [f"{n}: unknown: {e.cause}" for n, e in errors.items()]
     lines += _fixing(name, found, errors) if wrong else []
-    code = 1 if wrong else max((e.exit_code for e in errors.values()), default=0)
+    code = 1 if wrong else exit_code_of_look(errors.values())
     return Answer(data, (Sheet.of(("node", "size", "files", name), rows), *lines), code)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from sparkconsole.clock import together
 from sparkconsole.config.inventory import ad_hoc_node
-from sparkconsole.errors import ChangedHostKey, SparkError, WrongUsage
+from sparkconsole.errors import ChangedHostKey, SparkError, WrongUsage, exit_code_of_look
 from sparkconsole.fleet.fleet import answered, failed
 from sparkconsole.model.cluster import Node
 from sparkconsole.model.foresight.effect import KeysTrusted
@@ -146,4 +146,4 @@ def _trusted(new: Sequence[str], known: Sequence[str], lost: dict[str, SparkErro
     parts += [f"trusted already: {', '.join(known)}"] if known else []
     parts += [f"not asked: {error}" for error in lost.values()]
     data = {"trusted": list(new), "already": list(known), "failed": [e.as_data() for e in lost.values()]}
-    return Answer(data, tuple(parts), max((e.exit_code for e in lost.values()), default=0))
+    return Answer(data, tuple(parts), exit_code_of_look(lost.values()))

@@ -74,7 +74,8 @@ async def show(session: Here, run_id: str, /, *, output: Annotated[bool, FLAG] =
         rows = [(job.node, job.kind, job.id) for job in run.jobs]
         parts.append(Sheet.of(("node", "kind", "job"), rows, title="jobs"))
     if run.state is RunState.FAILED:
-        found = explain(session.journal.output(run).splitlines())
+        lines = session.journal.output(run).splitlines()
+        found = tuple(d.named(session.fleet.named) for d in explain(lines))
         data["findings"] = [d.as_data() for d in found]
         parts += paragraphs(found) if found else ()
     if output:

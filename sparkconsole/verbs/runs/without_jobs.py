@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from sparkconsole.clock import together
-from sparkconsole.errors import Cancelled, CommandFailed, Refused, SparkError, Unreachable, WrongUsage
+from sparkconsole.errors import UNSEEN, Cancelled, CommandFailed, Refused, SparkError, Unreachable, WrongUsage
 from sparkconsole.fleet.execute_plan import verify
 from sparkconsole.fleet.fleet import Fleet, answered, failed
 from sparkconsole.fleet.journal import this_console
@@ -18,7 +18,6 @@ from sparkconsole.model.work.plan import Plan, Step
 from sparkconsole.remote.node.marks import commands_of
 from sparkconsole.verbs.grammar.dispatch import understand
 from sparkconsole.verbs.grammar.execute import begin
-from sparkconsole.verbs.grammar.record import UNSEEN
 from sparkconsole.verbs.grammar.registry import Result
 from sparkconsole.verbs.grammar.session import PlannedAction, Session
 

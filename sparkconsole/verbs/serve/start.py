@@ -324,7 +324,7 @@ async def status(session: Here, *, port: int = 8888, name: str | None = None) ->
 
     That is ready, unproved, loading, wedged, failed, lost, unknown or not running. Ready means that a
     completion came back just now; unknown, that a node it needs could not be asked. Exit code 0 when ready,
-    3 when a node is unreachable, else 1.
+    3 when a node is unreachable, 5 when one was reached and did not say, else 1.
 
     Parameters
     ----------

@@ -8,7 +8,15 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
-from sparkconsole.errors import SparkError, TimedOut, Unreachable, WrongUsage
+from sparkconsole.errors import (
+    UNSEEN,
+    SilentEngine,
+    SparkError,
+    TimedOut,
+    Unreachable,
+    WrongUsage,
+    exit_code_of_look,
+)
 from sparkconsole.fleet.diagnose.probe import probe
 from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.fleet.jobs import job_state
@@ -71,7 +79,8 @@ async def status(
 ) -> Answer | AsyncIterator[Row]:
     """Say how nodes, containers, Ray, the served model and jobs stand; nothing is changed.
 
-    Exit code 3 when a node is unreachable: the others are shown all the same. Where requests run and no token
+    Exit code 3 when a node is unreachable, 5 when one is reached and its Docker engine does not say what runs
+    there (after 10 s nobody waits for it): the others are shown all the same. Where requests run and no token
     comes, one is asked for: a server that returns none in 20 s is stuck (`wedged`), the node to suspect is
     named, and the exit code is 1. With --watch, readings of every node's hardware follow, a row per node and
     second.
@@ -114,9 +123,14 @@ async def status(
         "jobs": jobs,
         "under_way": list(await under_way(fleet, session.journal, fleet.names)),
     }
-    lost = any(isinstance(look, Unreachable) for look in looks.values())
-    failed = (hang or death) is not None or any(isinstance(look, SparkError) for look in looks.values())
-    return Answer(data, _parts(data), 3 if lost else int(failed))
+    return Answer(data, _parts(data), _exit_code(looks, failed=(hang or death) is not None))
+
+
+def _exit_code(looks: Looks, *, failed: bool) -> int:
+    code = exit_code_of_look(look for look in looks.values() if isinstance(look, SparkError))
+    if code or failed:
+        return code if code == Unreachable.exit_code else 1 if failed else code
+    return UNSEEN if any(_site(look) is None for look in looks.values()) else 0
 
 
 def _site(look: Look | SparkError | None) -> Site | None:
@@ -205,7 +219,9 @@ def _container(container: str, look: Look) -> dict[str, Any]:
         host = look.facts.docker.host
         text = look.docker_error.cause if look.docker_error else host.refused if host else ""
         why = text or "docker may not be used"
-        return {"name": container, "state": State.UNKNOWN, "error": why}
+        data = {"name": container, "state": State.UNKNOWN, "error": why}
+        error = look.docker_error
+        return {**data, "engine": error.in_a_row} if isinstance(error, SilentEngine) else data
     found = look.site.found
     if found is None:
         return {"name": container, "state": State.ABSENT}
@@ -288,7 +304,7 @@ def _row(node: dict[str, Any]) -> tuple[object, ...]:
         f"{size(memory['used'])} / {size(memory['total'])}" if memory else None,
         _gpu(node["gpu"]) or ("unknown" if node["gpu_error"] else None),
         f"{node['fabric']['up']}/{node['fabric']['ports']} up",
-        f"{container['name']} {container['state']}",
+        container.get("engine") or f"{container['name']} {container['state']}",
         container.get("image", "unknown" if container["state"] is State.UNKNOWN else None),
         {True: "alive", False: "not a member", None: _unasked(container)}[node["ray_alive"]],
     )

@@ -264,6 +264,8 @@ class LogsView(View):
         nodes, view, chosen = self.console.store.nodes, self.log_view, self.log_view.chosen
         kernels = {name: state.look.facts.kernel for name, state in nodes.items() if state.look is not None}
         findings = ((chosen,), ()) if chosen else await asyncio.to_thread(explained, view.shown(), kernels)
+        if session := self.console.session:
+            findings = (tuple(one.named(session.fleet.named) for one in findings[0]), findings[1])
         self.console.show_answer(("why",), Answer({}, tuple(paragraphs(*findings))))
 
     def _go(self, found: bool, otherwise: str) -> None:

@@ -164,7 +164,9 @@ class RunView(RunActions):
         if self._own_task is None:
             self._lines = await asyncio.to_thread(self._runs.output, self._run_id)
             found = await asyncio.to_thread(explain, self._lines)
-            self._found = tuple(one for one in found if one.kind is not LineKind.UNKNOWN)
+            known = (one for one in found if one.kind is not LineKind.UNKNOWN)
+            session = self.console.session
+            self._found = tuple(one.named(session.fleet.named) if session else one for one in known)
             for line in self._lines:
                 self._ring.append(log_line(line))
         self.refresh_now()
