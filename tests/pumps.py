@@ -162,6 +162,8 @@ def _text(node: ast.expr, module: ModuleType) -> Any:
         sides: list[Any] = [_text(side, module) for side in (node.left, node.right)]
         known = [side for side in sides if side is not None]
         empty: Any = b"x" if known and isinstance(known[0], bytes) else "x"
+        if any(isinstance(side, int) for side in known):
+            return None  # arithmetic
         return (sides[0] or empty) + (sides[1] or empty) if known else None
     value = getattr(module, node.id, None) if isinstance(node, ast.Name) else None
     return value if isinstance(value, (str, bytes)) else None

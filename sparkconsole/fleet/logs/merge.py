@@ -9,10 +9,9 @@ import asyncio
 import contextlib
 import heapq
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import partial
 
 from sparkconsole.clock import cancelled, together
 from sparkconsole.errors import (
@@ -26,8 +25,6 @@ from sparkconsole.errors import (
 )
 from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.fleet.logs.sources import LINE_BYTES, Source, Stamped
-from sparkconsole.fleet.waiting import AGAIN_S as REMIND_S
-from sparkconsole.fleet.waiting import waiting
 from sparkconsole.model.text.redact import LineRedactor
 from sparkconsole.model.text.units import moment
 
@@ -37,6 +34,8 @@ PATIENCE = 5
 """Windows for which the first lines wait for every source, so that what was before is in order too."""
 AGAIN_S = 3.0
 """After this time a log that ended or cannot be read is asked for again, and the list of sources too."""
+REMIND_S = 15.0
+"""So often it is said again that a node's log is awaited."""
 RECONNECT_FOR_S = 600.0
 HELD, HELD_CHARS = 10_000, 16 << 20
 """Lines that wait for their turn; a source faster than we are is held back, never ourselves."""
@@ -80,6 +79,7 @@ class _Reading:
     """Why it is silent, as it was said; empty while it can be read."""
     awaited: float | None = None
     """Since when its node is awaited."""
+    reminded: float = 0.0
     hidden: LineRedactor = field(default_factory=LineRedactor)
 
 
@@ -159,6 +159,7 @@ class LogMerge:
                     listed = self.fleet.clock.monotonic()
                     self._attend()
                 over = self._over()
+                await self._remind()
                 self._order()
                 while self._ordered:
                     yield [self._ordered.popleft() for _ in range(min(CHUNK, len(self._ordered)))]
@@ -257,16 +258,14 @@ class LogMerge:
     async def _awaited(self, reading: _Reading, error: Unreachable) -> None:
         """Says that the node is awaited, and waits until it can be asked again."""
         if reading.awaited is None:
-            reading.awaited = self.fleet.clock.monotonic()
+            reading.awaited = reading.reminded = self.fleet.clock.monotonic()
         reading.begun = True
         await self._silent(reading, error)
         if isinstance(error, (UnknownHostKey, ChangedHostKey)):  # waits for a person, not for a link
             await self.fleet.clock.sleep(AGAIN_S)
             return
-        still, tell = partial(self._still, reading), partial(self._remind, reading)
         with contextlib.suppress(SparkError):
-            async with waiting(still, REMIND_S, tell):
-                await self.fleet.reconnect(reading.source.node, RECONNECT_FOR_S)
+            await self.fleet.reconnect(reading.source.node, RECONNECT_FOR_S)
             self._back(reading)
         await self.fleet.clock.sleep(AGAIN_S / 3)
 
@@ -284,18 +283,24 @@ class LogMerge:
             text = f"{reading.source.name}: resumed after {now - since:.0f} s"
             self._put(MergedLine(reading.source, self.fleet.clock.now(), text, about_source=True))
 
-    def _still(self, reading: _Reading, _: float) -> Iterator[tuple[str, str]]:
-        """One sentence a node, however many of its logs are awaited: the first of them says it."""
-        node = reading.source.node
-        found = [r for r in self._readings.values() if r.awaited is not None and r.source.node == node]
-        if found and found[0] is reading:
-            since = self.fleet.clock.monotonic() - min(r.awaited or 0.0 for r in found)
-            names = ", ".join(dict.fromkeys(r.source.name for r in found))
-            yield node, f"{names}: still waiting for the node, {since:.0f} s"
-
-    def _remind(self, reading: _Reading, _: str, text: str) -> None:
-        if self.remind:
-            self._put(MergedLine(reading.source, self.fleet.clock.now(), text, about_source=True))
+    async def _remind(self) -> None:
+        """One sentence a node and turn, however many of its logs are awaited."""
+        if not self.remind:
+            return
+        now = self.fleet.clock.monotonic()
+        waiting: dict[str, list[_Reading]] = {}
+        for reading in self._readings.values():
+            if reading.awaited is not None:
+                waiting.setdefault(reading.source.node, []).append(reading)
+        for readings in waiting.values():
+            if now - max(r.reminded for r in readings) < REMIND_S:
+                continue
+            for reading in readings:
+                reading.reminded = now
+            since = min(r.awaited for r in readings if r.awaited is not None)
+            names = ", ".join(dict.fromkeys(r.source.name for r in readings))
+            text = f"{names}: still waiting for the node, {now - since:.0f} s"
+            self._put(MergedLine(readings[0].source, self.fleet.clock.now(), text, about_source=True))
 
     # --- order
 
