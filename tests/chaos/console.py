@@ -10,7 +10,8 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 
-from tests.chaos.record import Ending, Line
+from tests.chaos.record import Ending, Line, waits_long
+from tests.testbed.waiting import until
 
 PLAIN = """import os, signal, sys
 for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
@@ -59,10 +60,13 @@ class Console:
         self.signal(signal.SIGHUP)
 
     def ending(self, limit_s: float) -> Ending:
-        """Waits for its end; past the limit it is ended, and what it says then is not its own."""
-        try:
-            self._process.wait(limit_s)
-        except subprocess.TimeoutExpired:
+        """Waits for its end; past the limit, or when it has waited long, it is ended, and what it says then
+
+        is not its own.
+        """
+        with contextlib.suppress(TimeoutError):
+            until(lambda: self.ended or waits_long(self._lines), "an end", limit_s)
+        if not self.ended:
             took, lines = self.age_s, tuple(self._lines)
             self.end()
             return Ending(self._process.returncode, took, lines, in_time=False)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from tests.chaos.record import Ending, Hits, Leftover, Record
+from tests.chaos.record import WAITS, Ending, Hits, Leftover, Record
 
 QUIET_S = 20.0
 """Nobody is left without a line for longer while a verb waits."""
@@ -61,7 +61,6 @@ _TRACEBACK = re.compile(
 )
 GOES_ON = re.compile(r"left running|goes on|may still (?:be )?run|runs attach")
 """A console says that something outlives it."""
-_WAITS = re.compile(r"is waited for until \d\d:\d\d:\d\d")
 CODES = {0, 1, 3, 4, 5, 130}
 
 
@@ -90,7 +89,7 @@ def _late(record: Record) -> Iterator[Found]:
 
 def _waits(end: Ending) -> bool:
     """It says of a lost node until when it is waited for, and has just said it again."""
-    said = [line.at for line in end.lines if _WAITS.search(line.text)]
+    said = [line.at for line in end.lines if WAITS.search(line.text)]
     return bool(said) and end.took_s - said[-1] <= QUIET_S
 
 

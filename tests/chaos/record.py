@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from itertools import pairwise
@@ -25,6 +26,17 @@ class Line:
 
     at: float
     text: str
+
+
+WAITS = re.compile(r"is waited for until \d\d:\d\d:\d\d")
+"""A console says until when it waits for a lost node, and says it again every quarter of a minute."""
+ENOUGH = 6
+"""Times that it has been said: what a console that waits does next, another trial shows."""
+
+
+def waits_long(lines: Iterable[Line]) -> bool:
+    """It has waited for more than a minute; whether for ever is not what a trial is for."""
+    return len({line.at // 10 for line in lines if WAITS.search(line.text)}) >= ENOUGH
 
 
 @dataclass(frozen=True)

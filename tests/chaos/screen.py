@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tests.chaos.console import Console
-from tests.chaos.record import Ending, Line
+from tests.chaos.record import Ending, Line, waits_long
 from tests.testbed.waiting import until
 
 WIDTH, HEIGHT = 160, 48
@@ -93,10 +93,13 @@ class Screen:
     def ending(self, limit_s: float) -> Ending:
         """Waits for the end of what was typed; its exit code is what the screen's word for it means."""
         with contextlib.suppress(TimeoutError):
-            until(lambda: self.ended, "an end", limit_s)
+            until(lambda: self.ended or waits_long(self._kept()), "an end", limit_s)
         in_time, took, sign = self.ended, self.age_s, self._sign()
         code = self._exit_code() if self.gone else CODES.get(sign, 2)
-        return Ending(code, took, tuple(Line(at, text) for text, at in self._lines.items() if text), in_time)
+        return Ending(code, took, self._kept(), in_time)
+
+    def _kept(self) -> tuple[Line, ...]:
+        return tuple(Line(at, text) for text, at in self._lines.items() if text)
 
     def counted_up(self) -> int | None:
         """How many nodes the top line says to be up; None where it says nothing."""

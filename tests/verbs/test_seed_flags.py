@@ -179,13 +179,14 @@ def test_no_flag_is_forgotten() -> None:
 
 
 def test_the_build_word_for_word(capsys: pytest.CaptureFixture[str]) -> None:
-    """In the order of the script; besides, a dated name, what it is made from, progress as lines, the folder."""
+    """In the order of the script; besides, a dated name, its bases, progress as lines, the folder."""
     steps = plan(capsys, "image build -t mine:2 --rebuild-deps --rebuild-vllm -j 8")["steps"]
     argv = " ".join(steps[-1]["argv"])
     assert re.fullmatch(
         r"env DOCKER_BUILDKIT=1 docker build -t mine:2 -t mine:\S+ --build-arg CACHEBUST_DEPS=\d{10} "
         r"--build-arg CACHEBUST_VLLM=\d{10} --build-arg TRITON_REF=v3.5.1 --build-arg VLLM_REF=main "
-        r"--build-arg BUILD_JOBS=8 (--label org\.sparkconsole\.\S+ |--build-arg (BASE_IMAGES|CUDA_BASE)=\S+ )*"
+        r"--build-arg BUILD_JOBS=8 "
+        r"(--label org\.sparkconsole\.\S+ |--build-arg (BASE_IMAGES|CUDA_BASE)=\S+ )*"
         r"--progress=plain context",
         argv,
     )
