@@ -19,7 +19,7 @@ from textual.events import Event as Happening
 from textual.events import InputEvent, Paste
 from textual.events import Key as KeyPress
 
-from sparkconsole.clock import Clock, RealClock
+from sparkconsole.clock import Clock, RealClock, cancelled
 from sparkconsole.config.globals import Origin
 from sparkconsole.config.settings import Settings
 from sparkconsole.demo.clock import PERSON_SPEED, DemoClock
@@ -96,6 +96,7 @@ class Console(Above):
         self._later = deque()
         self._keystrokes = Keystrokes(self, super().on_event)
         self._life: asyncio.Task[None] | None = None
+        self._looking: asyncio.Task[None] | None = None
 
     # --- life
 
@@ -153,6 +154,7 @@ class Console(Above):
                 ) as self.watching:
                     self.opened.set()
                     await self._leaving.wait()
+                    await cancelled((self._looking,) if self._looking else ())
                     if self.work is not None:
                         await self.work.aclose(None if self.is_headless else tell_terminal)
         except SparkError as error:
@@ -169,7 +171,7 @@ class Console(Above):
         from sparkconsole.tui.work import Work
 
         self.work = Work(session, self)
-        self.run_worker(keep_looking(self.work, self.store), exit_on_error=False)
+        self._looking = asyncio.create_task(keep_looking(self.work, self.store), name="others")
         self.view.refresh_now()
 
     async def on_unmount(self) -> None:

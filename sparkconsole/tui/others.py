@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from sparkconsole.errors import SparkError
 from sparkconsole.fleet.store import Event, Store
 
 if TYPE_CHECKING:
@@ -18,7 +20,8 @@ async def keep_looking(work: Work, store: Store) -> None:
     clock, known = work.session.fleet.clock, set[str]()
     while True:
         up = [node for node in store.up() if node in work.session.fleet.names]
-        await work.look_back(up)
+        with suppress(SparkError, OSError):  # what cannot be asked now is asked again
+            await work.look_back(up)
         for run in (run for run in work.unattended if run.id not in known):
             known.add(run.id)
             began = f"{run.started.astimezone():%a %H:%M}"

@@ -29,7 +29,8 @@ async def drawn(pilot: Pilot[Any]) -> str:
     """The screen below the title, whose clock goes on, after everything was drawn."""
     app = app_of(pilot)
     for _ in range(2):
-        await app.workers.wait_for_complete([w for w in app.workers if w.group in ASKING])
+        if asking := [w for w in app.workers if w.group in ASKING]:  # without any, all would be waited for
+            await app.workers.wait_for_complete(asking)
         app.view.refresh_now()
         await pilot.pause()
     app.clear_notifications()
