@@ -62,6 +62,10 @@ async def remove_marks(fleet: Fleet, run: Run) -> tuple[str, ...]:
     return tuple(answered(await fleet.ask(lambda shell: remote.remove_mark(shell, run.id), run.nodes)))
 
 
+OWN_CONSOLE = "another console"
+"""Of the same account: the journal has its runs."""
+
+
 @dataclass(frozen=True, slots=True)
 class WorkOfOthers:
     """A run on our nodes that this console does not carry out, and that is not known to have ended."""
@@ -71,6 +75,11 @@ class WorkOfOthers:
     by: str
     """`anna@laptop`, `another console` of this account; empty: its console is gone."""
     sentence: str
+
+    @property
+    def is_ours(self) -> bool:
+        """The journal of this account has it."""
+        return self.by in ("", OWN_CONSOLE)
 
 
 async def under_way(fleet: Fleet, journal: Journal, nodes: Sequence[str]) -> tuple[str, ...]:
@@ -109,7 +118,7 @@ def _left(run: Run) -> WorkOfOthers:
     if run.state is RunState.RUNNING:
         whose = f"another console of yours ({run.console.host}, process {run.console.pid})"
         text = f"{nodes}: {whose} has been running `{run.verb}` since {since}"
-        return WorkOfOthers(run.verb, run.nodes, "another console", text)
+        return WorkOfOthers(run.verb, run.nodes, OWN_CONSOLE, text)
     back = f"runs stop {run.id}" if run.jobs else "stop" if run.verb == "launch" else ""
     ways = ("follow it" if run.jobs else "see what stands") + f": sparkconsole runs attach {run.id}"
     ways += f"; take it back: sparkconsole {back}" if back else ""

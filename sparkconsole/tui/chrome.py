@@ -82,6 +82,8 @@ _SUBJECTS = {"images": ("image",), "launch": ("launch", "stop"), "serve": ("serv
 
 def work_of_view(view: str, others: Sequence[WorkOfOthers]) -> tuple[WorkOfOthers, ...]:
     """What of it a person at that view has to know."""
+    if view in ("runs", "run"):  # which list those of this account
+        return tuple(o for o in others if not o.is_ours)
     words = _SUBJECTS.get(view)
     return tuple(o for o in others if words is None or o.verb.partition(" ")[0] in words)
 
