@@ -91,6 +91,19 @@ async def test_a_killed_end_of_a_server_that_is_gone(pair: Operated) -> None:
     assert pair.session.journal.find(run.id).state is RunState.DONE
 
 
+async def test_whether_a_killed_restart_came_to_its_end_is_not_guessed(pair: Operated) -> None:
+    """A container runs before it and after it; only between is it seen that something is missing."""
+    await pair.says("launch")
+    run = await killed(pair, "node restart spark-02")
+    answer = await pair.says(f"runs attach {run.id}")
+    assert (answer.exit_code, "what it did cannot be seen" in lines(answer)) == (5, True)
+    pair.pretend.machines["spark-02"].remove(pair.session.cluster.container)
+    run = await killed(pair, "node restart spark-02")
+    answer = await pair.says(f"runs attach {run.id}")
+    assert answer.exit_code == 1
+    assert any("spark-02: not done: start" in line for line in lines(answer)), lines(answer)
+
+
 async def test_a_killed_launch_of_which_nothing_stands(pair: Operated) -> None:
     run = await killed(pair, "launch")
     said = lines(await pair.says(f"runs attach {run.id}"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from sparkconsole.clock import together
@@ -78,12 +79,13 @@ async def _left(session: Session, run: Run, left: Result) -> tuple[RunState | No
     if not isinstance(left, PlannedAction):
         return RunState.DONE if isinstance(left, Answer) else None, [], 1
     again = f"to do it again: sparkconsole runs again {run.id}"
-    if not any(step.verify for step in left.plan.steps):
+    provable = any(step.verify for step in left.plan.steps)
+    missing = await _missing(session.fleet, left.plan) if provable else []
+    if provable and not missing:
+        return RunState.DONE, [], 0
+    if not provable or _covered(left.plan, missing):
         close = f"to close it: sparkconsole runs stop {run.id}"
         return RunState.CANCELLED, ["what it did cannot be seen", again, close], UNSEEN
-    missing = await _missing(session.fleet, left.plan)
-    if not missing:
-        return RunState.DONE, [], 0
     lines = [f"{step.node}: not done: {step.sentence}" for step in missing if not step.reads]
     before = {(step.get("node"), step.get("sentence")) for step in run.plan.get("steps", ())}
     same = before == {(step.node, step.sentence) for step in left.plan.steps}
@@ -97,6 +99,13 @@ async def _missing(fleet: Fleet, plan: Plan) -> list[Step]:
     there = await together(*(_stands(fleet, step) for step in proved))
     done = {step.id for step, so in zip(proved, there, strict=True) if so}
     return [step for step in steps if step.id not in done]
+
+
+def _covered(plan: Plan, missing: Sequence[Step]) -> bool:
+    """A later step of the same node stands: a container that was to go and come again may be either one."""
+    steps = [step for step in plan.steps if not step.reads and step.verify]
+    last = {step.node: step for step in steps}
+    return bool(last) and any(last.get(step.node) not in (None, *missing) for step in missing)
 
 
 async def _stands(fleet: Fleet, step: Step) -> bool:
