@@ -9,7 +9,9 @@ import pytest
 from sparkconsole.clock import RealClock
 from sparkconsole.demo.answers import tools
 from sparkconsole.fleet.journal import Journal
+from sparkconsole.fleet.marks import OWN_CONSOLE, WorkOfOthers
 from sparkconsole.model.work.job import ConsoleProcess, Job, JobKind, Run, RunState
+from sparkconsole.tui.chrome import work_of_view
 from sparkconsole.verbs.grammar.open_session import demo_folder
 from tests.tui.harness import app_of, console, seen
 
@@ -75,3 +77,19 @@ async def test_what_another_operator_does_is_shown_where_one_looks(
         assert work is not None
         await work.look_back(("spark-01", "spark-02"))
         await seen(pilot, lambda text: "anna@laptop" not in text)
+
+
+def test_a_view_says_what_it_is_about_and_runs_what_its_list_lacks() -> None:
+    def work(verb: str, by: str = "anna@laptop") -> WorkOfOthers:
+        return WorkOfOthers(verb, ("spark-01",), by, verb)
+
+    every = (work("image copy"), work("serve stop"), work("launch", by=OWN_CONSOLE), work("launch", by=""))
+    shown = {
+        view: [o.verb for o in work_of_view(view, every)] for view in ("cluster", "images", "serve", "runs")
+    }
+    assert shown == {
+        "cluster": ["image copy", "serve stop", "launch", "launch"],
+        "images": ["image copy"],
+        "serve": ["serve stop"],
+        "runs": ["image copy", "serve stop"],
+    }
