@@ -15,6 +15,8 @@ from sparkconsole.remote.ending import NAME, STAYS, end_of_all, end_of_command
 from tests.testbed.waiting import until
 
 pytestmark = pytest.mark.programs
+MINE = f"one-{os.getpid()}"
+"""Of this process: what ends everything of a name ends it in the whole machine."""
 SHELLS = [path for name in ("dash", "bash", "busybox") if (path := shutil.which(name))]
 APART = (
     "(setsid sleep 777 & echo $! >>pids) & (env -i setsid sleep 777 & echo $! >>pids; wait) & wait; sleep 777"
@@ -31,7 +33,7 @@ def lives(pid: str) -> bool:
 @pytest.fixture
 def under_way(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A command of that name, two processes of which are in sessions of their own."""
-    environment = {**os.environ, NAME: "one"}
+    environment = {**os.environ, NAME: MINE}
     with subprocess.Popen(
         ("sh", "-c", APART), cwd=tmp_path, env=environment, start_new_session=True
     ) as process:
@@ -55,7 +57,7 @@ def ended(shell: str, text: str, *words: str, path: str = "") -> int:
 
 @pytest.mark.parametrize("shell", SHELLS)
 def test_all_of_it_ends(shell: str, under_way: subprocess.Popen[bytes], tmp_path: Path) -> None:
-    assert ended(shell, end_of_command(), "one", str(under_way.pid)) == 0
+    assert ended(shell, end_of_command(), MINE, str(under_way.pid)) == 0
     assert not [pid for pid in numbers(tmp_path) if lives(pid)]
     assert under_way.wait(10)
 
@@ -66,12 +68,12 @@ def test_a_grep_that_knows_no_zeros_will_do(under_way: subprocess.Popen[bytes], 
     grep = tmp_path / "bin" / "grep"
     grep.write_text('#!/bin/sh\ncase $1 in -*z*) exit 2;; esac\nexec /bin/grep "$@"\n')
     grep.chmod(0o755)
-    assert ended("sh", end_of_all(2, 4) + "m=one p=-; end", path=str(grep.parent)) == 0
+    assert ended("sh", end_of_all(2, 4) + f"m={MINE} p=-; end", path=str(grep.parent)) == 0
     assert not [pid for pid in numbers(tmp_path) if lives(pid)]
 
 
 def test_what_has_another_name_is_left_alone(under_way: subprocess.Popen[bytes], tmp_path: Path) -> None:
-    for name in ("on", "one-more", "two"):
+    for name in (MINE[:-1], f"{MINE}-more", "two"):
         assert ended("sh", end_of_all(2, 4) + "m=$1 p=-; end", name) == 0
     assert [pid for pid in numbers(tmp_path) if lives(pid)] == numbers(tmp_path)
     assert under_way.poll() is None
@@ -79,12 +81,12 @@ def test_what_has_another_name_is_left_alone(under_way: subprocess.Popen[bytes],
 
 def test_without_the_tools_nothing_is_called_ended(tmp_path: Path) -> None:
     shell = shutil.which("sh") or "/bin/sh"
-    command = (shell, "-c", end_of_all(1, 2) + "m=one p=-; end")
+    command = (shell, "-c", end_of_all(1, 2) + f"m={MINE} p=-; end")
     done = subprocess.run(command, env={"PATH": str(tmp_path)}, timeout=30, check=False)
     assert done.returncode not in (0, STAYS)
 
 
 def test_what_does_not_go_is_not_called_ended(under_way: subprocess.Popen[bytes]) -> None:
     """Signals that come to nothing stand for a process of somebody else."""
-    deaf = "kill(){ :; }; " + end_of_all(0.2, 0.4) + "m=one p=-; end"
+    deaf = "kill(){ :; }; " + end_of_all(0.2, 0.4) + f"m={MINE} p=-; end"
     assert ended("sh", deaf) == STAYS

@@ -130,7 +130,8 @@ def _exit_code(looks: Looks, *, failed: bool) -> int:
     code = exit_code_of_look(look for look in looks.values() if isinstance(look, SparkError))
     if code or failed:
         return code if code == Unreachable.exit_code else 1 if failed else code
-    return UNSEEN if any(_site(look) is None for look in looks.values()) else 0
+    errors = (look.docker_error for look in looks.values() if isinstance(look, Look))
+    return UNSEEN if any(isinstance(error, SilentEngine) for error in errors) else 0
 
 
 def _site(look: Look | SparkError | None) -> Site | None:
