@@ -95,6 +95,8 @@ class Screen:
         with contextlib.suppress(TimeoutError):
             until(lambda: self.ended or waits_long(self._kept()), "an end", limit_s)
         in_time, took, sign = self.ended, self.age_s, self._sign()
+        with contextlib.suppress(TimeoutError):
+            until(lambda: not self.read(), "what it says of the end has been read", 1.5)
         code = self._exit_code() if self.gone else CODES.get(sign, 2)
         return Ending(code, took, self._kept(), in_time)
 

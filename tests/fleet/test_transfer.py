@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
+from functools import partial
 
 import pytest
 
@@ -13,13 +15,15 @@ from sparkconsole.fleet.checkpoint.copy import CheckpointPayload
 from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.fleet.image.copy_run import ImagePayload
 from sparkconsole.fleet.run_time_values import FreshThen
+from sparkconsole.fleet.transfer import run
 from sparkconsole.fleet.transfer.plan import CopyTask, copied_name, receiver_of, with_job
 from sparkconsole.fleet.transfer.run import each, tell_progress
+from sparkconsole.fleet.waiting import waiting, waits_reported_to
 from sparkconsole.model.cluster import Cluster, Node
 from sparkconsole.model.transfer.ends import Receiver
 from sparkconsole.model.transfer.outcome import ByteProgress, CopyResult, CopyState
 from sparkconsole.model.work.job import Job, JobKind, JobState
-from sparkconsole.model.work.news import Advance, News
+from sparkconsole.model.work.news import Advance, News, nobody
 from sparkconsole.remote.image.transfer import FULL_STREAM
 from sparkconsole.remote.local import LocalShell
 
@@ -68,6 +72,27 @@ async def test_what_ends_a_copy_is_told_after_every_receiver_was_tried(
         await each(tasks("a", "b"), send, parallel)
     assert tried == ["b"]
     assert [r.host for r in await each(tasks("b", "c"), send, parallel)] == ["b", "c"]
+
+
+@pytest.mark.parametrize(("sent", "text"), [(3, "nothing of the copy for"), (7, "all is sent")])
+async def test_a_sender_that_counts_on_while_nothing_goes_is_said_to_stand_still(
+    sent: int, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits, copy = list[str](), ImagePayload(job())
+
+    async def counting(*_: object) -> AsyncIterator[str]:
+        for seconds in range(2000):
+            if waits:
+                return
+            yield json.dumps({"sent": sent, "total": 7, "seconds": seconds})
+            await asyncio.sleep(0.005)
+
+    monkeypatch.setattr(run, "waiting", partial(waiting, first_s=0.1))
+    monkeypatch.setattr(run, "follow_job", counting)
+    with waits_reported_to(lambda node, said: waits.append(f"{node}: {said}")):
+        following = run._Following(Fleet(Cluster(), LocalShell), copy, nobody)
+        await following._to_the_end()
+    assert waits[0].startswith(f"spark2: {text}")
 
 
 def test_an_image_tells_each_turn_of_its_copy_once() -> None:

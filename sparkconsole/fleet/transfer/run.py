@@ -172,15 +172,24 @@ class _Following:
 
     async def _to_the_end(self) -> None:
         copy, what = self.copy, f"copy {copied_name(self.copy.job.details)}"
+        expected, sent = copy.job.details.get("bytes"), -1
 
         def stalled(seconds: float) -> Iterator[tuple[str, str]]:
-            yield self.host, f"nothing of the copy for {seconds:.0f} s: look at the link between both nodes"
+            if isinstance(expected, int) and sent >= expected:
+                yield self.host, f"all is sent, {seconds:.0f} s ago; it is being finished there"
+            else:
+                yield (
+                    self.host,
+                    f"nothing of the copy for {seconds:.0f} s: look at the link between them",
+                )
 
         async with waiting(stalled) as wait:
             async for line in follow_job(self.fleet, copy.job):
-                wait.heard()
-                if progress := copy.log.feed(printable(line)):
-                    expected = copy.job.details.get("bytes")
+                progress = copy.log.feed(printable(line))
+                if progress is None or progress.done != sent:  # a sender counts on while nothing goes
+                    wait.heard()
+                if progress:
+                    sent = progress.done
                     tell_progress(self.report, self.host, what, progress, expected, copy.piece)
                 for text in copy.turns():
                     self.report(Remark(text, self.host))
