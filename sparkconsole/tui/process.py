@@ -54,14 +54,24 @@ def run_face(console: App[T]) -> T | None:
     or a disk keeps the process for longer than LINGER_S."""
 
     async def shown() -> T | None:
+        error: T | None = None
         try:
-            return await console.run_async()
+            error = await console.run_async()
+            return error
         finally:
-            overdue = threading.Timer(LINGER_S, os._exit, (console.return_code or 0,))
+            overdue = threading.Timer(LINGER_S, _leave_now, (error, console.return_code or 0))
             overdue.daemon = True
             overdue.start()
 
     return asyncio.run(shown())
+
+
+def _leave_now(error: object, code: int) -> None:
+    """What ended the console is said, as it would have been."""
+    if isinstance(error, SparkError):
+        tell_terminal("", f"✖ {error}")
+        code = error.exit_code
+    os._exit(code)
 
 
 async def open_shell(console: Host, words: Sequence[str]) -> None:

@@ -19,7 +19,7 @@ from sparkconsole.fleet.launch import drive as launching
 from sparkconsole.model.launch.spec import Backend
 from sparkconsole.model.work.answer import Answer, Row
 from sparkconsole.model.work.job import Job, JobKind, RunState
-from sparkconsole.model.work.news import nobody
+from sparkconsole.model.work.news import News, Remark, nobody
 from sparkconsole.model.work.tier import Tier
 from sparkconsole.verbs.grammar.dispatch import understand
 from sparkconsole.verbs.grammar.session import Options, PlannedAction, Session
@@ -343,6 +343,24 @@ async def test_reboot_is_costly_and_waits_for_another_life(
     monkeypatch.setattr("sparkconsole.verbs.node.restart.PAUSE_S", 0.001)
     assert (await action.execute(nobody)).data["rebooted"] is True
     assert next(lives, None) is None
+
+
+async def test_a_reboot_that_takes_long_says_until_when_it_is_waited_for(
+    session: Session, pair: PretendCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node, heard = pair.nodes["spark2"], list[str]()
+    node.extra = {"may-reboot": (0, "", ""), "life": (0, "boot-1\n", ""), "reboot": (None, "", "")}
+    action = await reboot(session, "spark2")
+
+    def hear(news: News) -> None:
+        if isinstance(news, Remark) and "is waited for until" in news.text:
+            heard.append(news.node)
+            node.extra["life"] = (0, "boot-2\n", "")
+
+    monkeypatch.setattr("sparkconsole.verbs.node.restart.AGAIN_S", 0.05)
+    monkeypatch.setattr("sparkconsole.verbs.node.restart.PAUSE_S", 0.01)
+    assert (await action.execute(hear)).data["rebooted"] is True
+    assert heard[0] == "spark2"
 
 
 async def test_reboot_without_the_right_to_is_refused(session: Session, pair: PretendCluster) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -9,10 +10,12 @@ from cyclopts import Parameter
 from sparkconsole.errors import Refused, TimedOut, Unreachable, WrongUsage
 from sparkconsole.fleet.fleet import answered, failed
 from sparkconsole.fleet.launch.survey import LaunchSurvey, check_images, survey_launch
+from sparkconsole.fleet.waiting import AGAIN_S, until, waiting
 from sparkconsole.model.foresight.effect import Rebooted
 from sparkconsole.model.foresight.launch_effects import start_effects
 from sparkconsole.model.launch.spec import Backend, recalled
 from sparkconsole.model.launch.steps import start_plan, with_dependents
+from sparkconsole.model.text.units import minutes_or_seconds
 from sparkconsole.model.work.answer import Answer, Sheet
 from sparkconsole.model.work.news import Remark, Report, StepBegan, StepEnded
 from sparkconsole.model.work.plan import Plan, Step, StepOutcome
@@ -115,13 +118,19 @@ async def reboot(session: Here, name: str, *, timeout: float = 600.0) -> Planned
 async def _back(session: Session, node: str, before: str, deadline: float, report: Report) -> None:
     """Returns when the machine answers in another life; in the old one it has not gone yet."""
     clock = session.fleet.clock
-    while (left := deadline - clock.monotonic()) > 0:
-        try:
-            shell = await session.fleet.reconnect(node, left)
-            if await power.life(shell) != before:
-                return
-        except Unreachable as error:
-            report(Remark(f"not back yet: {error.cause}", node))
-        session.fleet.lost(node)
-        await clock.sleep(PAUSE_S)
+    end = until(deadline - clock.monotonic())
+
+    def rebooting(seconds: float) -> Iterator[tuple[str, str]]:
+        yield node, f"rebooting for {minutes_or_seconds(seconds)}; it is waited for until {end}"
+
+    async with waiting(rebooting, AGAIN_S, lambda name, text: report(Remark(text, name))):
+        while (left := deadline - clock.monotonic()) > 0:
+            try:
+                shell = await session.fleet.reconnect(node, left)
+                if await power.life(shell) != before:
+                    return
+            except Unreachable as error:
+                report(Remark(f"not back yet: {error.cause}", node))
+            session.fleet.lost(node)
+            await clock.sleep(PAUSE_S)
     raise TimedOut("it was told to reboot and is not back", hint="look at its console", node=node)
