@@ -74,7 +74,7 @@ async def test_what_ends_a_copy_is_told_after_every_receiver_was_tried(
     assert [r.host for r in await each(tasks("b", "c"), send, parallel)] == ["b", "c"]
 
 
-@pytest.mark.parametrize(("sent", "text"), [(3, "nothing of the copy for"), (7, "all is sent")])
+@pytest.mark.parametrize(("sent", "text"), [(3, "no byte of the copy for"), (7, "all was sent")])
 async def test_a_sender_that_counts_on_while_nothing_goes_is_said_to_stand_still(
     sent: int, text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -93,3 +93,13 @@ def lines(answer: Answer) -> list[str]:
     for part in answer.parts:
         found += [" ".join(row) for row in part.rows] if isinstance(part, Sheet) else part.splitlines()
     return found
+
+
+@pytest.fixture
+async def pair(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Operated]:
+    """Two pretend nodes that have the image."""
+    async with operated(tmp_path, monkeypatch) as made:
+        made.pretend.machines["spark-01"].built(["vllm-node"])
+        [held] = made.pretend.machines["spark-01"].images.values()
+        made.pretend.machines["spark-02"].take("vllm-node", held)
+        yield made

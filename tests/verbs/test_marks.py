@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,19 +12,12 @@ from sparkconsole.errors import Refused
 from sparkconsole.model.work.job import ConsoleProcess, NodeMark, Run, RunState
 from sparkconsole.model.work.news import Remark
 from sparkconsole.remote.node import marks
-from tests.verbs.operated import Operated, lines, operated
+from tests.verbs.operated import Operated, lines, pair
+
+__all__ = ["pair"]
 
 GONE = ConsoleProcess(host="elsewhere", pid=1)
 NODES = ("spark-01", "spark-02")
-
-
-@pytest.fixture
-async def pair(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Operated]:
-    async with operated(tmp_path, monkeypatch) as made:
-        made.pretend.machines["spark-01"].built(["vllm-node"])
-        [held] = made.pretend.machines["spark-01"].images.values()
-        made.pretend.machines["spark-02"].take("vllm-node", held)
-        yield made
 
 
 @pytest.fixture

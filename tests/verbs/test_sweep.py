@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,19 +10,12 @@ import pytest
 from sparkconsole.demo.answers import tools
 from sparkconsole.model.work.job import ConsoleProcess, Job, JobKind, RunState
 from sparkconsole.model.work.news import Remark
-from tests.verbs.operated import Operated, operated
+from tests.verbs.operated import Operated, pair
+
+__all__ = ["pair"]
 
 NODES = ["spark-01", "spark-02"]
 Answers = tuple[int, str, str]
-
-
-@pytest.fixture
-async def pair(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Operated]:
-    async with operated(tmp_path, monkeypatch) as made:
-        made.pretend.machines["spark-01"].built(["vllm-node"])
-        [held] = made.pretend.machines["spark-01"].images.values()
-        made.pretend.machines["spark-02"].take("vllm-node", held)
-        yield made
 
 
 class Sweeps:

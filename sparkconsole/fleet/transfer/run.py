@@ -176,11 +176,11 @@ class _Following:
 
         def stalled(seconds: float) -> Iterator[tuple[str, str]]:
             if isinstance(expected, int) and sent >= expected:
-                yield self.host, f"all is sent, {seconds:.0f} s ago; it is being finished there"
+                yield self.host, f"all was sent {seconds:.0f} s ago; the node is at its end of it"
             else:
                 yield (
                     self.host,
-                    f"nothing of the copy for {seconds:.0f} s: look at the link between them",
+                    f"no byte of the copy for {seconds:.0f} s: look at the link between both nodes",
                 )
 
         async with waiting(stalled) as wait:

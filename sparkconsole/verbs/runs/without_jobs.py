@@ -83,7 +83,7 @@ async def _left(session: Session, run: Run, left: Result) -> tuple[RunState | No
     missing = await _missing(session.fleet, left.plan) if provable else []
     if provable and not missing:
         return RunState.DONE, [], 0
-    if not provable or _covered(left.plan, missing):
+    if not provable or _either_way(left.plan, missing):
         close = f"to close it: sparkconsole runs stop {run.id}"
         return RunState.CANCELLED, ["what it did cannot be seen", again, close], UNSEEN
     lines = [f"{step.node}: not done: {step.sentence}" for step in missing if not step.reads]
@@ -101,7 +101,7 @@ async def _missing(fleet: Fleet, plan: Plan) -> list[Step]:
     return [step for step in steps if step.id not in done]
 
 
-def _covered(plan: Plan, missing: Sequence[Step]) -> bool:
+def _either_way(plan: Plan, missing: Sequence[Step]) -> bool:
     """A later step of the same node stands: a container that was to go and come again may be either one."""
     steps = [step for step in plan.steps if not step.reads and step.verify]
     last = {step.node: step for step in steps}

@@ -125,7 +125,7 @@ def _cause(task: Task) -> str:
 
 def _gist(task: Task) -> str:
     if task.running:
-        return f"running {task.progress}".strip()
+        return task.remark or f"running {task.progress}".strip()
     return gist(task.answer.data if task.answer else {})
 
 
