@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -75,22 +73,24 @@ async def test_a_link_in_the_folder_of_jobs_leads_nowhere(tmp_path: Path) -> Non
     assert (kept / "status").exists()
 
 
-@pytest.fixture
-def name() -> Iterator[str]:
-    name = f"test-{secrets.token_hex(6)}"
-    yield name
-    for path in Path("/tmp").glob(f"sparkconsole-mark-{name}*"):
-        path.unlink()
+@pytest.fixture(autouse=True)
+def shared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """In the place of /tmp, where a console of another test may sweep at the same time."""
+    folder = tmp_path / "shared"
+    folder.mkdir()
+    assert sweeping._FILES.count("/tmp/") == 2
+    monkeypatch.setattr(sweeping, "_FILES", sweeping._FILES.replace("/tmp/", f"{folder}/"))
+    return folder
 
 
-async def test_marks_of_long_ago_go_where_nobody_is_connected(name: str) -> None:
+async def test_marks_of_long_ago_go_where_nobody_is_connected(shared: Path) -> None:
     texts = dict.fromkeys(("gone", "young", "kept"), "999999999 7 {}") | {"here": f"{this_process()} {{}}"}
-    paths = {which: Path(f"/tmp/sparkconsole-mark-{name}-{which}") for which in texts}
+    paths = {which: shared / f"sparkconsole-mark-{which}" for which in texts}
     for which, path in paths.items():
         path.write_text(f"{texts[which]}\n")
         if which != "young":
             os.utime(path, (LONG_AGO, LONG_AGO))
-    assert "mark" in await swept_here((f"{name}-kept",))
+    assert await swept_here(("kept",)) == "one old mark"
     assert [which for which, path in paths.items() if path.exists()] == ["young", "kept", "here"]
 
 
