@@ -97,8 +97,8 @@ async def end_process(process: asyncio.subprocess.Process, name: str = "") -> bo
 
 
 async def _end(process: asyncio.subprocess.Process, name: str) -> bool:
-    if name and not await _all_ended(process.pid, name):
-        return False
+    gone = not name or await _all_ended(process.pid, name)
+    # Its own group in any case: on a busy machine the look at all the others may not come to its end.
     for signal_number in (signal.SIGTERM, signal.SIGKILL):
         if process.returncode is None:
             end_group(process, signal_number)
@@ -107,7 +107,7 @@ async def _end(process: asyncio.subprocess.Process, name: str) -> bool:
                 # asyncio sees the end of a process only after that of its output, which a full buffer hides.
                 await asyncio.gather(_drained(process.stdout), _drained(process.stderr))
                 await process.wait()
-                return True
+                return gone
     return False
 
 
@@ -117,8 +117,13 @@ async def _all_ended(pid: int, name: str) -> bool:
         ending = await asyncio.create_subprocess_exec(
             *words, stdin=DEVNULL, stdout=DEVNULL, stderr=DEVNULL, start_new_session=True
         )
-        async with asyncio.timeout(_END_S):
-            return await ending.wait() == 0
+        try:
+            async with asyncio.timeout(_END_S):
+                return await ending.wait() == 0
+        finally:
+            if ending.returncode is None:
+                end_group(ending, signal.SIGKILL)
+                await ending.wait()
     return False
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from sparkconsole.errors import CommandFailed, TimedOut, Unreachable
 from sparkconsole.model.cluster import Node
+from sparkconsole.remote import local
 from sparkconsole.remote.connect import connect, is_local, is_own_address
 from sparkconsole.remote.follow import followed
 from sparkconsole.remote.local import LocalShell
@@ -144,3 +145,16 @@ async def test_what_ignores_a_polite_end_is_ended(shell: LocalShell) -> None:
     async with asyncio.timeout(20):
         await pipe.kill()
     assert not _running(pid)
+
+
+async def test_where_the_look_at_all_of_it_does_not_end_its_own_group_does(
+    shell: LocalShell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A busy machine: nothing of it runs on, nor the look, and nobody says that it was seen."""
+    monkeypatch.setattr(local, "_END", f"echo $$ >{tmp_path}/look; exec sleep 778")
+    monkeypatch.setattr(local, "_END_S", 0.3)
+    pipe = await shell.pipe(("sh", "-c", f"echo $$ >{tmp_path}/own; echo on; exec sleep 777"))
+    assert await pipe.read() == b"on\n"
+    await pipe.kill()
+    assert pipe._process.returncode is not None
+    assert not [name for name in ("own", "look") if _running((tmp_path / name).read_text().strip())]
