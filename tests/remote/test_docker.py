@@ -329,8 +329,10 @@ async def test_each_base_says_what_it_is_or_why_that_is_not_known(
 ) -> None:
     monkeypatch.setattr(docker, "REGISTRY_TIMEOUT_S", 0.5)
 
+    over = asyncio.Event()
+
     async def never(request: web.Request) -> web.StreamResponse:
-        await asyncio.sleep(20)
+        await over.wait()
         return web.Response()
 
     local = {"Id": f"sha256:{'a' * 64}", "RepoDigests": [f"here@{DIGEST}", "\x1b[31m"]}
@@ -340,6 +342,7 @@ async def test_each_base_says_what_it_is_or_why_that_is_not_known(
     engine.answers["distribution/silent:1/json"] = never
     names = ("here:1", "there:1", "closed:1", "silent:1", "absent:1", "", f"x@{DIGEST}")
     seen = await seen_bases(SHELL, [FromImage(name, name) for name in names])
+    over.set()
     here, there, closed, silent, absent, unknown, named = seen
     assert (here.digest, here.image_id) == (DIGEST, local["Id"])
     assert (there.digest, there.image_id) == (DIGEST, "")
