@@ -8,10 +8,12 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 
-from sparkconsole.errors import Refused
+from sparkconsole.clock import together
+from sparkconsole.errors import Refused, SparkError
 from sparkconsole.fleet.fleet import Fleet, answered
 from sparkconsole.fleet.journal import Journal, this_console
 from sparkconsole.model.foresight import effect as effects
@@ -21,6 +23,7 @@ from sparkconsole.model.work.news import Remark, Report
 from sparkconsole.model.work.plan import Plan
 from sparkconsole.remote.node import marks as remote
 
+LATER_S = 86_400.0
 MOST_RUNS = 50
 """So far back the journal is looked through for runs without a console."""
 _BEGINS = (effects.ContainerStarted, effects.ImageNamed, effects.ModelThere, effects.ServerUp)
@@ -60,6 +63,21 @@ async def leave_marks(
 async def remove_marks(fleet: Fleet, run: Run) -> tuple[str, ...]:
     """Takes a run's marks away, as far as its nodes can be reached just now: those that could."""
     return tuple(answered(await fleet.ask(lambda shell: remote.remove_mark(shell, run.id), run.nodes)))
+
+
+def still_marked(run: Run) -> str:
+    """What is said of a node that could not be asked to take a mark away."""
+    return f"the mark of this run stays there until your next one: {remote.mark_path(run.id)}"
+
+
+async def remove_marks_later(fleet: Fleet, run: Run, nodes: Sequence[str]) -> None:
+    """The same of nodes that are lost, as soon as each is back; it takes as long as that."""
+
+    async def remove(node: str) -> None:
+        with suppress(SparkError):
+            await remote.remove_mark(await fleet.reconnect(node, LATER_S), run.id)
+
+    await together(*map(remove, nodes))
 
 
 OWN_CONSOLE = "another console"

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
+from sparkconsole.clock import cancelled
 from sparkconsole.config.globals import Origin
 from sparkconsole.errors import Cancelled, SparkError, Stopped, WrongUsage
 from sparkconsole.fleet.fleet import Fleet
-from sparkconsole.fleet.marks import WorkOfOthers, left_behind, work_of_others
+from sparkconsole.fleet.marks import WorkOfOthers, left_behind, remove_marks_later, work_of_others
 from sparkconsole.fleet.waiting import Tell, waiting
 from sparkconsole.model.logs.line import log_line
 from sparkconsole.model.text.redact import LineRedactor, redact_data
@@ -75,6 +76,8 @@ class Work:
         self.others: tuple[WorkOfOthers, ...] = ()
         """What other consoles do on the nodes, or left there."""
         self._fleets: list[Fleet] = []
+        self._later: list[asyncio.Task[None]] = []
+        """What is taken away once its node is back."""
 
     async def say(self, words: Sequence[str], *, shown: bool = False, asking: bool = False) -> Task | None:
         """Does what the words say, after asking where it changes something; the work it became, if any.
@@ -137,6 +140,7 @@ class Work:
             self.cancel(task)
         async with waiting(self._still_ending, SAY_S, tell):
             await asyncio.gather(*(t.handle for t in self.tasks if t.handle), return_exceptions=True)
+        await cancelled(self._later)
         _cut_soon(fleets)
         for fleet in self._fleets:
             await fleet.__aexit__(None, None, None)
@@ -189,6 +193,13 @@ class Work:
                     await take_over(self.session, task.session)
                 await self.look_back()
                 await self._face.ended(task)
+                self._remove_marks_later(task.session)
+
+    def _remove_marks_later(self, session: Session | None) -> None:
+        """Those of a run that ended while a node of it was lost."""
+        if session is not None and session.run is not None and session.marked:
+            removing = remove_marks_later(session.fleet, session.run, session.marked)
+            self._later.append(asyncio.create_task(removing, name="marks"))
 
 
 @dataclass(frozen=True, slots=True)

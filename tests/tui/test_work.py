@@ -10,6 +10,8 @@ from dataclasses import replace
 import pytest
 
 from sparkconsole.config.globals import Options
+from sparkconsole.demo.answers import tools
+from sparkconsole.demo.spark.machine import Machine
 from sparkconsole.errors import SparkError
 from sparkconsole.model.work.answer import Answer
 from sparkconsole.model.work.job import RunState
@@ -128,6 +130,28 @@ async def test_two_deeds_at_once_have_a_run_each() -> None:
         ended = [await the_end(first), await the_end(second)]
         assert len({task.run_id for task in ended}) == 2
         assert work.find("image", "build") is second
+
+
+async def test_a_mark_on_a_lost_node_goes_when_the_node_is_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    removed: list[str] = []
+
+    def put(machine: Machine, _: tuple[str, ...]) -> tuple[int, str, str]:
+        if machine.name == "spark-02":
+            machine.faults["lost"] = 0.0
+        return 0, "", ""
+
+    def remove(machine: Machine, _: tuple[str, ...]) -> tuple[int, str, str]:
+        removed.append(machine.name)
+        return 0, "", ""
+
+    monkeypatch.setitem(tools._SCRIPTS, "mark-put", put)
+    monkeypatch.setitem(tools._SCRIPTS, "mark-remove", remove)
+    async with at_work(Person()) as work:
+        task = await the_end(await work.say(["node", "drop-caches"]))
+        assert (task.broke, removed) == (True, ["spark-01"])
+        assert work.session.pretend is not None
+        work.session.pretend.machines["spark-02"].faults.clear()
+        await soon(lambda: removed == ["spark-01", "spark-02"], "the mark goes")
 
 
 async def test_letting_go_leaves_detached_work_running() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from sparkconsole.demo.answers import tools
 from sparkconsole.errors import Refused
+from sparkconsole.fleet.marks import remove_marks_later
 from sparkconsole.model.work.job import ConsoleProcess, NodeMark, Run, RunState
 from sparkconsole.model.work.news import Remark
 from sparkconsole.remote.node import marks
@@ -35,6 +36,17 @@ def scripts(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str]]:
     for name in seen:
         monkeypatch.setitem(tools._SCRIPTS, name, taken(name))
     return seen
+
+
+def lost_with_its_mark(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second machine goes as soon as it has its mark."""
+
+    def take(machine: Any, _: tuple[str, ...]) -> tuple[int, str, str]:
+        if machine.name == "spark-02":
+            machine.faults["lost"] = 0.0
+        return 0, "", ""
+
+    monkeypatch.setitem(tools._SCRIPTS, "mark-put", take)
 
 
 async def killed(pair: Operated, line: str) -> Run:
@@ -211,6 +223,21 @@ async def test_a_lost_node_keeps_no_mark_on_the_others(pair: Operated, scripts: 
     assert run.state is RunState.UNKNOWN
     assert f"spark-01 {run.id}" in scripts["mark-put"]
     assert f"spark-01 {run.id}" in scripts["mark-remove"]
+
+
+async def test_a_mark_that_stays_on_a_lost_node_is_named(
+    pair: Operated, scripts: dict[str, list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lost_with_its_mark(monkeypatch)
+    assert (await pair.answer_or_error("launch")).exit_code
+    run = next(pair.session.journal.newest())
+    assert f"spark-01 {run.id}" in scripts["mark-remove"]
+    stays = [n for n in pair.news if isinstance(n, Remark) and f"sparkconsole-mark-{run.id}" in n.text]
+    assert [(n.node, n.level) for n in stays] == [("spark-02", "info")]
+    assert pair.session.marked == ("spark-02",)
+    pair.pretend.machines["spark-02"].faults.clear()
+    await remove_marks_later(pair.session.fleet, run, pair.session.marked)
+    assert scripts["mark-remove"][-1] == f"spark-02 {run.id}"
 
 
 async def test_looks_and_dry_runs_leave_none(pair: Operated, scripts: dict[str, list[str]]) -> None:

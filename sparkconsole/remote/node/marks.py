@@ -66,6 +66,11 @@ async def write_mark(shell: Shell, mark: NodeMark, over: Iterable[str] = ()) -> 
     return reason if done.status == NO_MARK else ""
 
 
+def mark_path(run: str) -> str:
+    """Where the mark of a run lies on each of its nodes."""
+    return f"/tmp/sparkconsole-mark-{run}"  # noqa: S108 - where every login of a node sees it
+
+
 async def remove_mark(shell: Shell, run: str) -> None:
     """Takes it away again."""
     await shell.run(script('rm -f "/tmp/sparkconsole-mark-$1"', "mark-remove", run), timeout=TIMEOUT_S)

@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Any
 
 from sparkconsole.errors import UNSEEN, Cancelled, SparkError, Stopped, Unreachable, in_short
-from sparkconsole.fleet.marks import leave_marks, nodes_changed, remove_marks
+from sparkconsole.fleet.marks import leave_marks, nodes_changed, remove_marks, still_marked
 from sparkconsole.fleet.sweep import sweep_nodes
 from sparkconsole.fleet.waiting import waits_reported_to
 from sparkconsole.fleet.watch.own_actions import ended_by
@@ -42,6 +42,7 @@ async def execute_action(
     nodes = list(nodes_changed(action.plan, action.effects))
     kept_plan = {**action.plan.as_data(), "touches": [list(each) for each in touches], "marked": nodes}
     session.run = run = session.journal.begin(action.words or words, session.cluster.name, kept_plan)
+    session.marked = ()
     _report_fault(session, report)
     _mark(session, run, touches)
     steps: dict[str, str] = {}
@@ -50,8 +51,8 @@ async def execute_action(
         keeping = _keeping(session, report, steps, begun)
         with waits_reported_to(lambda node, text: keeping(Remark(text, node, "warning"))):
             fleet, journal = session.fleet, session.journal
-            marked = await leave_marks(fleet, journal, run, action.plan, action.effects, report)
-            await _sweep(session, marked, report, engine=_asks_engine(action.plan))
+            session.marked = await leave_marks(fleet, journal, run, action.plan, action.effects, report)
+            await _sweep(session, session.marked, report, engine=_asks_engine(action.plan))
             answer = await action.execute(keeping)
     except asyncio.CancelledError:
         # The person let go: detached jobs go on and are named, anything else is over.
@@ -148,6 +149,9 @@ async def _end(session: Session, report: Report, state: RunState, code: int, **k
     # What nobody saw the end of is at work only where it left a job.
     if not (state is RunState.UNKNOWN and run.jobs) and not session.options.read_only:
         nodes = await remove_marks(session.fleet, run)
+        session.marked = tuple(node for node in session.marked if node not in nodes)
+        for node in session.marked:
+            report(Remark(still_marked(run), node))
         if run.jobs and state in (RunState.DONE, RunState.FAILED):  # who is told to end does not wait for it
             await _sweep(session, nodes, report, engine=True)
     _report_fault(session, report)

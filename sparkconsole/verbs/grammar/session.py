@@ -39,6 +39,8 @@ class Session:
     """What has to be said when it was opened."""
     run: Run | None = field(default=None)
     """The journal's record of the verb under way; None while nothing changes."""
+    marked: tuple[str, ...] = ()
+    """The nodes where its mark lies; after its end those that could not be asked to take it away."""
 
     def own_run(self) -> Run:
         """The record of the verb under way, which changes something."""
