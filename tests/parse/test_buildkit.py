@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sparkconsole.parse.image.buildkit import BuildLog, StepState, size_bytes
+from sparkconsole.parse.image.buildkit import BuildLog, BuildStep, StepState, size_bytes
 
 PLAIN = """\
 #1 [internal] load build definition from Dockerfile
@@ -150,11 +150,34 @@ def test_a_failed_step_is_named_with_its_cause_and_its_last_lines() -> None:
     assert log.fatal.startswith("ERROR: failed to solve")
 
 
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        (
+            "executor failed running [/bin/sh -c echo x; a[1]]: write /x: no space left",
+            "write /x: no space left",
+        ),
+        (
+            'process "/bin/bash -c pip install \\"x\\"" did not complete successfully: exit code: 137',
+            "exit code: 137",
+        ),
+        ('process "/bin/sh -c make" did not complete: context canceled', "context canceled"),
+        ("The command '/bin/sh -c make' returned a non-zero code: 2", "exit code: 2"),
+        ("failed to compute cache key: not found", "failed to compute cache key: not found"),
+        ("executor failed running [", "executor failed running ["),
+        ("", ""),
+    ],
+)
+def test_the_reason_is_without_the_command_that_the_step_names(said: str, reason: str) -> None:
+    assert BuildStep("5", "[2/2] RUN make", error=said).reason == reason
+
+
 def test_docker_20s_own_words_for_a_failure() -> None:
     log = _read(OLD_FAILED)
     step = log.failed()
     assert step is not None
     assert step.error == "executor failed running [/bin/sh -c false]: exit code: 1"
+    assert step.reason == "exit code: 1"
     assert log.fatal.startswith("failed to solve with frontend")
 
 

@@ -251,7 +251,7 @@ def failure(job: Job, log: BuildLog, state: JobState, report: Report) -> SparkEr
     known = cause_of(text, During.BUILD)
     hint = known.remedy if known else "the whole output: sparkconsole runs show"
     step, why = log.failed(), log.fatal or (last[-1] if last else "it said nothing")
-    why = f"{step.name[:120]}: {step.error or why}" if step else why
+    why = f"{step.name[:120]}: {step.reason or why}" if step else why
     return SparkError(f"the build of {job.details.get('tag')} failed: {why}", hint=hint, node=job.node)
 
 

@@ -31,6 +31,11 @@ _FATAL = re.compile(
     r"response from daemon|The command '.*' returned a non-zero code|.*unknown flag|invalid argument|"
     r"dockerfile parse error)"
 )
+# Around the reason stands the shell command once more, whose step is named beside it.
+_RAN = re.compile(
+    r"^(?:executor failed running \[.*\]|process \".*\" did not complete(?: successfully)?"
+    r"|The command '.*' returned a non-zero code): (?=\S)"
+)
 
 
 class StepState(StrEnum):
@@ -56,11 +61,18 @@ class BuildStep:
     """Steps of its stage; 0: it is no step of the Dockerfile (loading, exporting)."""
     seconds: float | None = None
     error: str = ""
+    """Why it failed, as the builder says it."""
     parts: dict[str, tuple[int, int]] = field(default_factory=dict)
     """Bytes done and in all, per download or upload."""
     counted: tuple[int, int] | None = None
     """What the running command counts by itself: ninja's `[12/345]`."""
     tail: deque[str] = field(default_factory=lambda: deque(maxlen=TAIL_LINES))
+
+    @property
+    def reason(self) -> str:
+        """Why it failed without the command, which its name has."""
+        why = _RAN.sub("", self.error)
+        return f"exit code: {why}" if why.isdecimal() else why
 
     @property
     def progress(self) -> tuple[int, int, str] | None:
