@@ -26,8 +26,19 @@ _tell: ContextVar[Tell | None] = ContextVar("tell", default=None)
 
 @contextmanager
 def waits_reported_to(tell: Tell) -> Iterator[None]:
-    """What is waited for inside, also in tasks that begin there, is said to `tell`."""
-    before = _tell.set(tell)
+    """What is waited for inside, also in tasks that begin there, is said to `tell`.
+
+    What two questions wait for at once is said once.
+    """
+    said: dict[tuple[str, str], float] = {}
+
+    def once(node: str, text: str) -> None:
+        now_s = asyncio.get_running_loop().time()
+        if now_s - said.get((node, text), -AGAIN_S) >= AGAIN_S / 2:
+            said[node, text] = now_s
+            tell(node, text)
+
+    before = _tell.set(once)
     try:
         yield
     finally:

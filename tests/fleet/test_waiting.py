@@ -43,6 +43,14 @@ async def test_it_is_said_again_for_as_long_as_it_lasts(said: Said) -> None:
     assert said == [("spark1", "no answer yet")] * count, "nothing comes after the wait"
 
 
+async def test_what_two_questions_wait_for_is_said_once() -> None:
+    said: Said = []
+    with waits_reported_to(lambda node, text: said.append((node, text))):
+        async with waiting(still, first_s=0.0), waiting(still, first_s=0.01):
+            await asyncio.sleep(0.1)
+    assert said == [("spark1", "no answer yet")]
+
+
 async def test_nothing_is_said_of_what_comes_soon(said: Said) -> None:
     with waits_reported_to(lambda node, text: said.append((node, text))):
         async with waiting(still, first_s=30.0):
