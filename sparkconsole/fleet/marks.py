@@ -15,7 +15,7 @@ from itertools import islice
 from sparkconsole.clock import together
 from sparkconsole.errors import Refused, SparkError
 from sparkconsole.fleet.fleet import Fleet, answered
-from sparkconsole.fleet.journal import Journal, this_console
+from sparkconsole.fleet.journal.journal import Journal, this_console
 from sparkconsole.model.foresight import effect as effects
 from sparkconsole.model.text.printable import printable
 from sparkconsole.model.work.job import NodeMark, Run, RunState

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterator
 
 from sparkconsole.clock import Clock, cancelled
 from sparkconsole.errors import ChangedHostKey, SparkError, UnknownHostKey, Unreachable
-from sparkconsole.fleet.journal import this_console
+from sparkconsole.fleet.journal.journal import this_console
 from sparkconsole.model.cluster import Node
 from sparkconsole.remote.checkpoint.hf_cache import keep_hub_at
 from sparkconsole.remote.docker.host import keep_docker_host_at

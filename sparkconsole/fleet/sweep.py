@@ -7,7 +7,7 @@ from itertools import islice
 
 from sparkconsole.errors import Unreachable
 from sparkconsole.fleet.fleet import Fleet, answered, failed
-from sparkconsole.fleet.journal import Journal
+from sparkconsole.fleet.journal.journal import Journal
 from sparkconsole.fleet.marks import MOST_RUNS
 from sparkconsole.model.work.job import JobKind
 from sparkconsole.model.work.news import Remark, Report

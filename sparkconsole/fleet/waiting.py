@@ -30,12 +30,12 @@ def waits_reported_to(tell: Tell) -> Iterator[None]:
 
     What two questions wait for at once is said once.
     """
-    said: dict[tuple[str, str], float] = {}
+    last_s: dict[tuple[str, str], float] = {}
 
     def once(node: str, text: str) -> None:
         now_s = asyncio.get_running_loop().time()
-        if now_s - said.get((node, text), -AGAIN_S) >= AGAIN_S / 2:
-            said[node, text] = now_s
+        if now_s - last_s.get((node, text), -AGAIN_S) >= AGAIN_S / 2:
+            last_s[node, text] = now_s
             tell(node, text)
 
     before = _tell.set(once)

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field, replace
 
 from sparkconsole.config.inventory import parse
-from sparkconsole.fleet.journal import JournalAhead
+from sparkconsole.fleet.journal.journal import JournalAhead
 from sparkconsole.fleet.run_time_values import FreshThen
 from sparkconsole.model.foresight.effect import Anything, ClusterChanged
 from sparkconsole.model.foresight.forecast import Forecast

@@ -111,7 +111,8 @@ def _struck(scene: Scene, verb: Verb, fault: Fault, delay_s: float) -> tuple[Fac
     at = console.age_s + delay_s
     _wait(lambda: console.ended or console.age_s >= at, delay_s + 1)
     moment, missed = console.age_s, console.ended
-    fault.strike(Blow(scene, verb, console))
+    if not missed:  # what it does afterwards would be held against what was said before
+        fault.strike(Blow(scene, verb, console))
     if verb.slowed and not missed:  # it has to be in the middle for the fault, and not for hours after it
         scene.later(QUICKER_S, partial(scene.bed.rate, 2, None))
     return console, moment, missed

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from sparkconsole.clock import RealClock
-from sparkconsole.fleet import journal as journals
-from sparkconsole.fleet import journal_list as run_list
-from sparkconsole.fleet.journal import Journal
-from sparkconsole.fleet.journal_list import RunList
+from sparkconsole.fleet.journal import journal as journals
+from sparkconsole.fleet.journal import journal_list as run_list
+from sparkconsole.fleet.journal.journal import Journal
+from sparkconsole.fleet.journal.journal_list import RunList
 from sparkconsole.model.work.job import ConsoleProcess, Run, RunState
 
 AT = datetime(2026, 1, 31, tzinfo=UTC)

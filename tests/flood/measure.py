@@ -18,13 +18,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sparkconsole.fleet.journal import OUTPUT_LIMIT_BYTES
+from sparkconsole.fleet.journal.run_output import HEAD_BYTES, TAIL_BYTES
 from tests.flood.cluster import ROOT, Flooded, flooded
 from tests.flood.ways import BAD, NAMES, Way
 
 MOST_MB, MOST_CPU, MOST_AGE_S, SENTENCE_S = 300.0, 60.0, 5.0, 15.0
 """What one node may cost: memory and CPU of the console, age of the others' readings, time to a sentence."""
-MOST_KEPT_MB = OUTPUT_LIMIT_BYTES / 1e6 * 1.1
+MOST_KEPT_MB = (HEAD_BYTES + 2 * TAIL_BYTES) / 1e6 * 1.1
 """Of one run in the journal, with what stands around each line."""
 OPEN_S = 60.0
 _TICKS = os.sysconf("SC_CLK_TCK")

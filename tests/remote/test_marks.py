@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from sparkconsole.fleet.journal import this_console
+from sparkconsole.fleet.journal.journal import this_console
 from sparkconsole.model.work.job import NodeMark
 from sparkconsole.remote.local import LocalShell
 from sparkconsole.remote.node import marks

@@ -11,7 +11,7 @@ import pytest
 from sparkconsole import cli
 from sparkconsole.clock import RealClock
 from sparkconsole.demo import stories
-from sparkconsole.fleet.journal import Journal
+from sparkconsole.fleet.journal.journal import Journal
 from sparkconsole.script.ahead import Ahead
 from sparkconsole.script.lines import ScriptLine
 from sparkconsole.script.report import Printer

@@ -17,7 +17,7 @@ import pytest
 from sparkconsole import cli, defect
 from sparkconsole.clock import RealClock
 from sparkconsole.errors import SparkError
-from sparkconsole.fleet.journal import Journal
+from sparkconsole.fleet.journal.journal import Journal
 from sparkconsole.model.bench import kept_result
 from sparkconsole.model.work.job import RunState
 from sparkconsole.verbs.grammar import open_session as opening

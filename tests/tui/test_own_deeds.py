@@ -111,7 +111,7 @@ async def test_what_could_not_be_written_down_is_said_at_the_end(monkeypatch: py
     """The deed goes on without its record, and the screen says so: the journal's disk filled up meanwhile."""
     async with scene("serving") as (pilot, clock):
         why = "the record cannot be written: no space left"
-        monkeypatch.setattr("sparkconsole.fleet.journal.Journal.fault", lambda _: why)
+        monkeypatch.setattr("sparkconsole.fleet.journal.journal.Journal.fault", lambda _: why)
         await begun(pilot, clock, "serve stop --yes", 10)
         [said] = [e.text for e in app_of(pilot).store.events if e.level == "warning"]
         assert said.endswith(f": done; {why}; continuing without a record")

@@ -8,7 +8,7 @@ import pytest
 
 from sparkconsole.clock import RealClock
 from sparkconsole.demo.answers import tools
-from sparkconsole.fleet.journal import Journal
+from sparkconsole.fleet.journal.journal import Journal
 from sparkconsole.fleet.marks import OWN_CONSOLE, WorkOfOthers
 from sparkconsole.model.work.job import ConsoleProcess, Job, JobKind, Run, RunState
 from sparkconsole.tui.chrome import work_of_view

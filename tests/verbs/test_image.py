@@ -16,7 +16,7 @@ from sparkconsole.errors import Refused, SparkError, Unreachable, WrongUsage
 from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.fleet.image import build as building
 from sparkconsole.fleet.image import copy_survey as copying
-from sparkconsole.fleet.journal import Journal
+from sparkconsole.fleet.journal.journal import Journal
 from sparkconsole.fleet.transfer import receivers
 from sparkconsole.model.cluster import Cluster, Node
 from sparkconsole.model.fabric.links import Fabric, Hca, Netdev

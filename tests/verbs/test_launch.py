@@ -14,7 +14,7 @@ import pytest
 from sparkconsole.clock import RealClock
 from sparkconsole.config.inventory import Inventory
 from sparkconsole.errors import Refused, SparkError, Unreachable, WrongUsage
-from sparkconsole.fleet.journal import Journal
+from sparkconsole.fleet.journal.journal import Journal
 from sparkconsole.fleet.launch import drive as launching
 from sparkconsole.model.launch.spec import Backend
 from sparkconsole.model.work.answer import Answer, Row

@@ -13,7 +13,7 @@ import pytest
 from sparkconsole.clock import RealClock
 from sparkconsole.config.inventory import Inventory
 from sparkconsole.errors import Refused, SparkError, TimedOut, UnknownHostKey, WrongUsage
-from sparkconsole.fleet.journal import Journal
+from sparkconsole.fleet.journal.journal import Journal
 from sparkconsole.model.cluster import Cluster
 from sparkconsole.model.work.answer import Answer, Sheet
 from sparkconsole.model.work.job import Job, JobKind, RunState

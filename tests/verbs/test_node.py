@@ -16,7 +16,7 @@ from sparkconsole.config import edit
 from sparkconsole.config.inventory import choose, load
 from sparkconsole.errors import ChangedHostKey, Refused, SparkError, UnknownHostKey, Unreachable, WrongUsage
 from sparkconsole.fleet.fleet import Fleet
-from sparkconsole.fleet.journal import Journal
+from sparkconsole.fleet.journal.journal import Journal
 from sparkconsole.model.cluster import Node
 from sparkconsole.model.finding import CONSOLE
 from sparkconsole.model.work.answer import Answer

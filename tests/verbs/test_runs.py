@@ -12,7 +12,7 @@ from sparkconsole.clock import RealClock
 from sparkconsole.config.inventory import Inventory
 from sparkconsole.errors import Refused, SparkError, Unreachable, WrongUsage
 from sparkconsole.fleet.fleet import Fleet
-from sparkconsole.fleet.journal import Journal
+from sparkconsole.fleet.journal.journal import Journal
 from sparkconsole.model.cluster import Cluster, Node
 from sparkconsole.model.work.answer import Answer
 from sparkconsole.model.work.export import export_script, verb_line

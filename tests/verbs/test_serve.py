@@ -14,7 +14,7 @@ import pytest
 from sparkconsole.clock import RealClock
 from sparkconsole.config.inventory import Inventory
 from sparkconsole.errors import Refused, Unreachable, WrongUsage
-from sparkconsole.fleet.journal import Journal
+from sparkconsole.fleet.journal.journal import Journal
 from sparkconsole.fleet.serve.memory_guards import Fired, fired
 from sparkconsole.fleet.serve.start import ServeFailed, follow_start
 from sparkconsole.fleet.waiting import waits_reported_to

@@ -11,7 +11,7 @@ from sparkconsole.config.bounded_read import expanded
 from sparkconsole.errors import Refused, SparkError, WrongUsage
 from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.fleet.jobs import folder_step, follow_job, forget_job, job_state
-from sparkconsole.fleet.journal import Journal
+from sparkconsole.fleet.journal.journal import Journal
 from sparkconsole.model.docker import ImageIdentity
 from sparkconsole.model.foresight.effect import ImageNamed
 from sparkconsole.model.image import build as recipes

@@ -8,7 +8,7 @@ from contextlib import suppress
 from itertools import islice
 
 from sparkconsole.clock import Clock
-from sparkconsole.fleet.journal import Journal, this_console
+from sparkconsole.fleet.journal.journal import Journal, this_console
 from sparkconsole.model.foresight.own_actions import Touch, own_action, recalled_action
 from sparkconsole.model.work.job import Run, RunState
 

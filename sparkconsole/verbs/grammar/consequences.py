@@ -9,7 +9,7 @@ from dataclasses import replace
 from itertools import islice
 
 from sparkconsole.errors import SparkError
-from sparkconsole.fleet.journal import this_console
+from sparkconsole.fleet.journal.journal import this_console
 from sparkconsole.fleet.marks import nodes_changed, under_way
 from sparkconsole.fleet.serve.start import servers_on
 from sparkconsole.model.foresight.effect import (

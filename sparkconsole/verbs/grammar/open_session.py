@@ -14,7 +14,7 @@ from sparkconsole.config import paths
 from sparkconsole.config.inventory import Inventory, choose, load
 from sparkconsole.config.locked import OwnFolder
 from sparkconsole.fleet.fleet import Fleet
-from sparkconsole.fleet.journal import Journal
+from sparkconsole.fleet.journal.journal import Journal
 from sparkconsole.model.cluster import Cluster, Node
 from sparkconsole.remote.shell import Shell
 from sparkconsole.verbs.grammar.node_words import require_host

@@ -12,7 +12,7 @@ from sparkconsole.config.globals import Options
 from sparkconsole.config.inventory import Inventory, choose
 from sparkconsole.errors import SparkError
 from sparkconsole.fleet.fleet import Fleet
-from sparkconsole.fleet.journal import Journal
+from sparkconsole.fleet.journal.journal import Journal
 from sparkconsole.model.cluster import Cluster
 from sparkconsole.model.foresight.effect import Effect
 from sparkconsole.model.work.answer import Answer

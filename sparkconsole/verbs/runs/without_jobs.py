@@ -9,7 +9,7 @@ from sparkconsole.clock import together
 from sparkconsole.errors import UNSEEN, Cancelled, CommandFailed, Refused, SparkError, Unreachable, WrongUsage
 from sparkconsole.fleet.execute_plan import verify
 from sparkconsole.fleet.fleet import Fleet, answered, failed
-from sparkconsole.fleet.journal import this_console
+from sparkconsole.fleet.journal.journal import this_console
 from sparkconsole.fleet.marks import remove_marks
 from sparkconsole.model.work.answer import Answer
 from sparkconsole.model.work.export import secrets_of

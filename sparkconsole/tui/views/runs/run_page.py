@@ -12,7 +12,7 @@ from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 
 from sparkconsole.errors import SparkError
-from sparkconsole.fleet.journal_list import RunList
+from sparkconsole.fleet.journal.journal_list import RunList
 from sparkconsole.fleet.logs.ring import LineRing
 from sparkconsole.model.logs.diagnosis import Diagnosis, LineKind, paragraphs
 from sparkconsole.model.logs.line import log_line

@@ -10,7 +10,7 @@ from textual import work
 from textual.app import ComposeResult
 from textual.widgets import Static
 
-from sparkconsole.fleet.journal_list import RunList
+from sparkconsole.fleet.journal.journal_list import RunList
 from sparkconsole.model.work.job import RunState
 from sparkconsole.model.work.run_line import RunLine
 from sparkconsole.tui.draw.columns import TableRow

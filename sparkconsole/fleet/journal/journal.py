@@ -23,13 +23,11 @@ from sparkconsole.config.bounded_read import bounded_bytes
 from sparkconsole.config.paths import private_folder, write_private
 from sparkconsole.config.patience import patiently
 from sparkconsole.errors import SparkError, WrongUsage
+from sparkconsole.fleet.journal.run_output import append_output, output_end, output_files, read_output
 from sparkconsole.model.text.alike import suggestion
 from sparkconsole.model.text.redact import LineRedactor, learn_environment, redact_data, redact_words
 from sparkconsole.model.work.job import ConsoleProcess, Job, Run, RunState
 
-OUTPUT_LIMIT_BYTES = 64 * 1024 * 1024
-"""What is kept of one run's output; a build prints about one megabyte."""
-LARGEST_LINE_BYTES = 16 * 1024 * 1024
 LARGEST_RUN_BYTES = 64 * 1024 * 1024
 _SECOND = len("20261231-235959")
 
@@ -90,9 +88,9 @@ class Journal:
     def discard(self, run: Run) -> None:
         """Forgets a run that only looked (an attachment to another run)."""
         self._held.pop(run.id, None)
-        for ending in ("json", "log"):
+        for file in (self.folder / f"{run.id}.json", *output_files(self._output(run.id))):
             with contextlib.suppress(OSError):
-                patiently(self.folder, partial(Path.unlink, self.folder / f"{run.id}.{ending}"))
+                patiently(self.folder, partial(Path.unlink, file))
 
     def end(
         self,
@@ -207,21 +205,27 @@ class Journal:
         raise WrongUsage(f"no run is called {id_prefix!r}", hint=hint)
 
     def append_output(self, run: Run, line: str) -> None:
-        """Adds a line to the run's output; beyond OUTPUT_LIMIT_BYTES one line says that it was cut."""
+        """Adds a line to the run's output; of what is too long its beginning and its end are kept."""
         redacted = self._lines.setdefault(run.id, LineRedactor())
         text = f"{redacted(line)}\n".encode(errors="replace")
         try:
-            patiently(self.folder, partial(_append, self.folder / f"{run.id}.log", text))
+            patiently(self.folder, partial(append_output, self._output(run.id), text))
         except OSError as error:
             self._fault = error
 
     def output(self, run: Run) -> str:
         """What the run printed; empty when it printed nothing."""
-        path, most = self.folder / f"{run.id}.log", OUTPUT_LIMIT_BYTES + LARGEST_LINE_BYTES
         try:
-            return bounded_bytes(path, most, regular=True).decode("utf-8", "replace")
+            return read_output(self._output(run.id)).decode("utf-8", "replace")
         except OSError:
             return ""
+
+    def end_of_output(self, name: str, most: int) -> tuple[int, bytes]:
+        """How many bytes of a run's output are kept, and the last `most` of them; OSError without any."""
+        return patiently(self.folder, partial(output_end, self._output(name), most))
+
+    def _output(self, name: str) -> Path:
+        return self.folder / f"{name}.log"
 
     def _current(self, run: Run) -> Run:
         """`run`, UNKNOWN when it has no end and nobody minds it any more."""
@@ -233,7 +237,7 @@ class Journal:
         if name in self._held:
             return False
         try:
-            return patiently(self.folder, partial(_reserve, self.folder / f"{name}.log"))
+            return patiently(self.folder, partial(_reserve, self._output(name)))
         except OSError as error:
             self._fault = error
         return True
@@ -274,16 +278,6 @@ class JournalAhead(Journal):
     def count(self) -> int:
         """All of them."""
         return len(self._ahead) + super().count()
-
-
-def _append(path: Path, text: bytes) -> None:
-    private_folder(path.parent)
-    handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK, 0o600)
-    with os.fdopen(handle, "ab") as file:
-        if file.tell() < OUTPUT_LIMIT_BYTES:
-            file.write(text)
-            if file.tell() >= OUTPUT_LIMIT_BYTES:
-                file.write("… the rest of the output was not kept\n".encode())
 
 
 def _reserve(path: Path) -> bool:

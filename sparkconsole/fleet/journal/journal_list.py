@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 
-from sparkconsole.config.patience import patiently
-from sparkconsole.fleet.journal import Journal
+from sparkconsole.fleet.journal.journal import Journal
 from sparkconsole.model.work.job import Run
 from sparkconsole.model.work.run_line import RunLine, run_line
 
@@ -51,16 +49,8 @@ class RunList:
     def output(self, name: str) -> list[str]:
         """The last lines that a run printed; none when it printed nothing."""
         try:
-            size, tail = patiently(self._journal.folder, partial(_tail, self._journal.folder / f"{name}.log"))
+            size, tail = self._journal.end_of_output(name, TAIL_BYTES)
         except OSError:
             return []
         lines = tail.decode("utf-8", "replace").splitlines()
         return lines if size <= TAIL_BYTES else ["… earlier output is in the journal", *lines[1:]]
-
-
-def _tail(path: Path) -> tuple[int, bytes]:
-    """The file's size, and its end."""
-    with path.open("rb") as file:
-        size = file.seek(0, 2)
-        file.seek(max(0, size - TAIL_BYTES))
-        return size, file.read(TAIL_BYTES)
