@@ -88,8 +88,9 @@ def last_reason(stderr: str) -> str:
 def in_short(argv: Sequence[str], most: int = 120) -> str:
     """A command in a sentence, on one line, a script of ours by its name; cut between words, as half a secret
     would not be known for one."""
-    script = tuple(argv[:2]) == ("sh", "-c") and len(argv) > 3 and "\n" in argv[2]
-    text = " ".join(shlex.join(argv[3:] if script else argv).split())
+    given = [i for i, word in enumerate(argv[:-1]) if "\n" in word and tuple(argv[i - 2 : i]) == ("sh", "-c")]
+    words = (*argv[: given[0] - 2], *argv[given[0] + 1 :]) if given else argv
+    text = " ".join(shlex.join(words).split())
     return f"`{text if len(text) <= most else text[:most].rpartition(' ')[0] or argv[0][:20]}`"
 
 

@@ -41,3 +41,23 @@ def test_the_reason_of_docker_is_quoted_whoever_asked(after: str) -> None:
 )
 def test_a_command_that_says_nothing_else_is_quoted_as_it_is(stderr: str, reason: str) -> None:
     assert last_reason(stderr) == reason
+
+
+@pytest.mark.parametrize(
+    ("argv", "shown"),
+    [
+        (("sh", "-c", "one\ntwo", "mark-put", "20260131-launch"), "`mark-put 20260131-launch`"),
+        (
+            ("docker", "exec", "v", "sh", "-c", "\none\n", "end-ranks", "a b"),
+            "`docker exec v end-ranks 'a b'`",
+        ),
+        (("sudo", "-n", "sh", "-c", "one\n", "drop"), "`sudo -n drop`"),
+        (("sh", "-c", "one\ntwo"), "`sh -c 'one two'`"),
+        (("sh", "-c", "true; false"), "`sh -c 'true; false'`"),
+        (("printf", "a\nb", "c"), "`printf 'a b' c`"),
+        (("one\ntwo", "x"), "`'one two' x`"),
+        (("true",), "`true`"),
+    ],
+)
+def test_a_script_of_ours_goes_by_its_name_wherever_it_runs(argv: tuple[str, ...], shown: str) -> None:
+    assert errors.in_short(argv) == shown

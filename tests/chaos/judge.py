@@ -215,6 +215,7 @@ _SAID = {
     "file": re.compile(r"runs attach|may still run"),
 }
 """By kind the words that tell a person of it; everything else has to be named."""
+_JOB = re.compile(r"/jobs/([^/]+)/")
 
 
 def _litter(record: Record) -> Iterator[Found]:
@@ -227,9 +228,9 @@ def _litter(record: Record) -> Iterator[Found]:
 
 
 def _is_said(one: Leftover, text: str) -> bool:
-    """By its name, or by words that mean its kind; a node that is off is not for a console to say."""
-    words = _SAID.get(one.kind)
-    return one.what in text or bool(words and words.search(text))
+    """By its name, its job's, or words that mean its kind; a node that is off is not for a console to say."""
+    words, job = _SAID.get(one.kind), _JOB.search(one.what)
+    return one.what in text or bool(words and words.search(text)) or bool(job and f"job:{job[1]}" in text)
 
 
 # --- words

@@ -208,6 +208,14 @@ def test_what_a_verb_is_for_is_no_litter() -> None:
     assert judge(changed(left=(container,), leaves=("container",))).kind is Kind.RIGHT
 
 
+def test_a_job_folder_that_stays_is_said_by_its_job() -> None:
+    folder = "/home/spark/.local/state/sparkconsole/jobs/serve-tiny-4db3/status"
+    stays = changed(left=(Leftover("spark2", "file", folder),))
+    assert judge(stays).kind is Kind.LITTER
+    said = "✖ spark2 rank 0 is unknown: no engine; its log stays there: sparkconsole logs job:serve-tiny-4db3"
+    assert judge(replace(stays, ending=ended(3, said), run_state="unknown")).kind is Kind.RIGHT
+
+
 def test_the_screen_counts_the_nodes_that_are_up() -> None:
     seen = changed(on_screen=True, shown_up=1, are_up=1, shown_up_after=2)
     assert judge(seen).kind is Kind.RIGHT

@@ -262,10 +262,12 @@ async def clear(fleet: Fleet, jobs: Sequence[Job], report: Report) -> None:
 
 
 async def _clear_one(fleet: Fleet, job: Job, report: Report) -> None:
+    log = f"its log stays there: sparkconsole logs job:{job.id}"
     try:
         await cancel_job(fleet, job)
         await forget_job(fleet, job)
     except Unreachable as error:
-        report(Remark(f"whether rank {job.rank} ended is unknown: {error.cause}", job.node, "warning"))
+        why = f"whether rank {job.rank} ended is unknown: {error.cause}"
+        report(Remark(f"{why}; {log}", job.node, "warning"))
     except SparkError as error:
-        report(Remark(f"rank {job.rank} could not be ended: {error.cause}", job.node, "error"))
+        report(Remark(f"rank {job.rank} could not be ended: {error.cause}; {log}", job.node, "error"))
