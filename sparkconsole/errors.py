@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import signal
 from collections.abc import Iterable, Sequence
 
 UNSEEN = 5
@@ -94,6 +95,13 @@ def in_short(argv: Sequence[str], most: int = 120) -> str:
     return f"`{text if len(text) <= most else text[:most].rpartition(' ')[0] or argv[0][:20]}`"
 
 
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
 class CommandFailed(SparkError):
     """A command ended with a status other than 0; None means that its end was not seen."""
 
@@ -101,9 +109,13 @@ class CommandFailed(SparkError):
         self, argv: Sequence[str], status: int | None, stderr: str = "", *, hint: str = "", node: str = ""
     ) -> None:
         self.argv, self.status, self.stderr = tuple(argv), status, stderr
-        why = last_reason(stderr) or "it said nothing"
-        ended = f"status {status}" if status is not None else "an unknown end (the connection was lost)"
-        super().__init__(f"{in_short(argv)} ended with {ended}: {why}", hint=hint, node=node)
+        why = last_reason(stderr)
+        if status is not None and status < 0:
+            text = f"was killed by {_signal_name(-status)}{why and f': {why}'}"
+        else:
+            ended = f"status {status}" if status is not None else "an unknown end (the connection was lost)"
+            text = f"ended with {ended}: {why or 'it said nothing'}"
+        super().__init__(f"{in_short(argv)} {text}", hint=hint, node=node)
 
 
 class TimedOut(SparkError):

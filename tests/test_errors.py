@@ -61,3 +61,17 @@ def test_a_command_that_says_nothing_else_is_quoted_as_it_is(stderr: str, reason
 )
 def test_a_script_of_ours_goes_by_its_name_wherever_it_runs(argv: tuple[str, ...], shown: str) -> None:
     assert errors.in_short(argv) == shown
+
+
+@pytest.mark.parametrize(
+    ("status", "stderr", "said"),
+    [
+        (-9, "", "`true` was killed by SIGKILL"),
+        (-15, "over\n", "`true` was killed by SIGTERM: over"),
+        (-200, "", "`true` was killed by signal 200"),
+        (137, "", "`true` ended with status 137: it said nothing"),
+        (None, "", "`true` ended with an unknown end (the connection was lost): it said nothing"),
+    ],
+)
+def test_how_a_command_ended_is_said(status: int | None, stderr: str, said: str) -> None:
+    assert str(CommandFailed(("true",), status, stderr)) == said

@@ -14,7 +14,7 @@ from sparkconsole.model.work.news import Remark, Report
 from sparkconsole.remote.node.sweep import sweep
 
 _READ_LATER = (JobKind.SERVE, JobKind.GUARD)
-"""What their jobs said is asked for when they have ended."""
+"""What their jobs said is asked for when they have ended by themselves."""
 
 
 async def sweep_nodes(
@@ -26,8 +26,8 @@ async def sweep_nodes(
     """
     runs = list(islice(journal.newest(), MOST_RUNS))
     keep = [name for run in runs if run.state.open for name in (run.id, *(job.id for job in run.jobs))]
-    over = [job.id for run in runs for job in run.jobs if not run.state.open and job.kind not in _READ_LATER]
-    over = [name for name in over if name not in keep]
+    ended = [(run, job) for run in runs if not run.state.open for job in run.jobs if job.id not in keep]
+    over = [job.id for run, job in ended if run.ended_by or job.kind not in _READ_LATER]
     answers = await fleet.ask(lambda shell: sweep(shell, keep, over, engine=engine), nodes)
     for node, what in answered(answers).items():
         if what:

@@ -53,6 +53,11 @@ class Completed:
         return self.status == 0
 
     @property
+    def killed(self) -> bool:
+        """A signal ended it, so that it could not say what it had done."""
+        return self.status is not None and self.status < 0
+
+    @property
     def text(self) -> str:
         """Standard output as text; bytes that are not UTF-8 are shown as replacement characters."""
         return self.stdout.decode("utf-8", "replace")

@@ -255,7 +255,10 @@ def _words(record: Record) -> Iterator[Found]:
             yield Found(Kind.WORDS, f"exit {end.exit_code} without a word")
     if record.hits is Hits.NODE and record.ending.exit_code in (1, 3, 5) and record.node not in record.text:
         yield Found(Kind.WORDS, f"{record.node} is not named")
-    unwritten = not (record.looks or record.missed) and record.fault in ("journal full", "journal read-only")
+    after = any(
+        line.at > record.moment_s for line in record.ending.lines
+    )  # else all of it was written by then
+    unwritten = not record.looks and after and record.fault in ("journal full", "journal read-only")
     if unwritten and not _UNRECORDED.search(record.text):
         yield Found(Kind.WORDS, "nothing says that the run could not be written down")
 

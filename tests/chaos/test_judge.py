@@ -208,6 +208,12 @@ def test_what_a_verb_is_for_is_no_litter() -> None:
     assert judge(changed(left=(container,), leaves=("container",))).kind is Kind.RIGHT
 
 
+def test_what_came_before_the_disk_was_full_was_written_down() -> None:
+    full = changed(hits=Hits.JOURNAL, fault="journal full", moment_s=1.5)
+    assert judge(full).why == ("nothing says that the run could not be written down",)
+    assert judge(replace(full, moment_s=2.1)).kind is Kind.RIGHT
+
+
 def test_a_job_folder_that_stays_is_said_by_its_job() -> None:
     folder = "/home/spark/.local/state/sparkconsole/jobs/serve-tiny-4db3/status"
     stays = changed(left=(Leftover("spark2", "file", folder),))

@@ -123,6 +123,25 @@ async def test_a_step_whose_end_was_not_seen_has_not_failed(fleet: Fleet, diary:
     assert not failed.unseen
 
 
+KILLED = ("sh", "-c", "kill -9 $$")
+
+
+@pytest.mark.parametrize(("there", "word"), [("true", "done"), ("false", "failed")])
+async def test_of_a_command_that_was_killed_the_effect_is_looked_at(
+    fleet: Fleet, there: str, word: str
+) -> None:
+    proved = Step("a", "spark1", "do a", KILLED, verify=Verification("a is there", (there,)))
+    [end] = (await execute_plan(fleet, Plan("t", (proved,)), lambda _: None)).outcomes
+    assert end.word == word
+
+
+async def test_a_command_that_was_killed_and_has_no_proof_failed(fleet: Fleet) -> None:
+    [end] = (
+        await execute_plan(fleet, Plan("t", (Step("a", "spark1", "do a", KILLED),)), lambda _: None)
+    ).outcomes
+    assert (end.word, end.detail) == ("failed", "`sh -c 'kill -9 $$'` was killed by SIGKILL")
+
+
 async def test_a_step_that_takes_long_says_that_it_is_under_way(
     fleet: Fleet, diary: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -82,19 +82,42 @@ async def test_a_read_only_session_sweeps_nothing(pair: Operated, sweeps: Sweeps
 
 async def test_what_runs_attach_may_need_is_kept(pair: Operated, sweeps: Sweeps) -> None:
     journal = pair.session.journal
-    kinds = {"open": JobKind.COPY, "over": JobKind.COPY, "served": JobKind.SERVE}
+    served = {"served": JobKind.SERVE, "ended": JobKind.SERVE}
+    kinds = {"open": JobKind.COPY, "over": JobKind.COPY, **served}
     jobs = [Job(id=f"copy-{n}-1", node="spark-01", kind=kind, argv=("true",)) for n, kind in kinds.items()]
     runs = [journal.add_jobs(journal.begin(("image", "copy"), "lab", {}), [job]) for job in jobs]
     for run in runs[1:]:
         journal.end(run, RunState.DONE, 0)
+    journal.ends(runs[3], {"run": "20260131-120000-serve-stop-1", "verb": "serve stop"})
     gone = runs[0].model_copy(update={"console": ConsoleProcess(host="elsewhere", pid=1)})
     (journal.folder / f"{gone.id}.json").write_text(gone.model_dump_json())
     await pair.says("launch")
     words = sweeps.asked[0][1]
     keep, over = words[words.index("keep") + 1 : words.index("over")], words[words.index("over") + 1 :]
     assert {gone.id, "copy-open-1"} <= {*keep}
-    assert "copy-over-1" in over
+    assert {"copy-over-1", "copy-ended-1"} <= {*over}, "what was ended on purpose is not read later"
     assert not {"copy-served-1", "copy-open-1"} & {*over}
+
+
+async def test_what_an_end_left_that_nobody_saw_is_swept_by_who_sees_it(
+    pair: Operated, sweeps: Sweeps
+) -> None:
+    await pair.says("launch")
+    await pair.says("serve Qwen/Qwen3-0.6B")
+    server = next(pair.session.journal.newest()).jobs[0]
+    await pair.says("serve stop")
+    run = next(pair.session.journal.newest())
+    cut = {"state": RunState.RUNNING, "ended": None, "console": ConsoleProcess(host="elsewhere", pid=1)}
+    (pair.session.journal.folder / f"{run.id}.json").write_text(run.model_copy(update=cut).model_dump_json())
+    sweeps.asked.clear()
+    pair.session.options = replace(pair.session.options, read_only=True)
+    await pair.answer_or_error(f"runs attach {run.id}")
+    assert sweeps.asked == []
+    pair.session.options = replace(pair.session.options, read_only=False)
+    (pair.session.journal.folder / f"{run.id}.json").write_text(run.model_copy(update=cut).model_dump_json())
+    assert (await pair.says(f"runs attach {run.id}")).exit_code == 0
+    [words] = {words for node, words in sweeps.asked if node == "spark-01"}
+    assert server.id in words[words.index("over") :]
 
 
 async def test_a_run_with_jobs_sweeps_at_its_end_too(pair: Operated, sweeps: Sweeps) -> None:

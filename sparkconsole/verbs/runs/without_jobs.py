@@ -11,6 +11,7 @@ from sparkconsole.fleet.execute_plan import verify
 from sparkconsole.fleet.fleet import Fleet, answered, failed
 from sparkconsole.fleet.journal.journal import this_console
 from sparkconsole.fleet.marks import remove_marks
+from sparkconsole.fleet.sweep import sweep_nodes
 from sparkconsole.model.work.answer import Answer
 from sparkconsole.model.work.export import secrets_of
 from sparkconsole.model.work.job import ConsoleProcess, Run, RunState
@@ -23,12 +24,16 @@ from sparkconsole.verbs.grammar.registry import Result
 from sparkconsole.verbs.grammar.session import PlannedAction, Session
 
 
-async def what_stands(session: Session, run: Run, _: Report) -> Answer:
+async def what_stands(session: Session, run: Run, report: Report) -> Answer:
     """Ends a run without jobs by what its nodes show now; exit code 3 where one of them cannot be asked."""
     if session.run is not None:
         session.journal.discard(session.run)
     session.run = run
-    lines, _over, code = await _seen(session, run)
+    lines, over, code = await _seen(session, run)
+    if (
+        over is RunState.DONE and not session.options.read_only
+    ):  # what it ended left something: it was not there to take that away
+        await sweep_nodes(session.fleet, session.journal, run.nodes, report, engine=False)
     return _answer(run, lines, code)
 
 
