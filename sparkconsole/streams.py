@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import contextlib
 import os
+import re
 import sys
 from collections.abc import Iterator
 from functools import partial
@@ -21,11 +22,18 @@ class Undelivered(SparkError):
     """What was to be printed could not be: what had run has run."""
 
 
+_LENGTH = re.compile(r"0{0,9}[1-9][0-9]{0,3}")
+
+
 def prepare() -> None:
     """From now on no text of ours fails to encode, and what we open never becomes a standard stream."""
     _open_closed()
-    if os.environ.get("COLUMNS", "").isdigit() and not int(os.environ["COLUMNS"]):
-        del os.environ["COLUMNS"]  # `COLUMNS=0`: a width that is not known, in which nothing would be printed
+    for name in (
+        "COLUMNS",
+        "LINES",
+    ):  # `COLUMNS=0`: a width that is not known, in which nothing would be printed
+        if not _LENGTH.fullmatch(os.environ.get(name, "80")):
+            del os.environ[name]
     for name, narrow in ((_HANDLER, False), (_ONE_CELL, True)):
         codecs.register_error(name, partial(_instead, narrow=narrow))
     for stream in (sys.stdout, sys.stderr):

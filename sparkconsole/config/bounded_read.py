@@ -12,7 +12,9 @@ from pathlib import Path
 from sparkconsole.config.patience import patiently
 
 WRITTEN_BYTES = 4 * 1024 * 1024
-"""What a person wrote by hand is smaller than that by far."""
+"""A script that a person or a program wrote is smaller than that by far."""
+CONFIG_BYTES = 256 * 1024
+"""So is a configuration: 64 nodes with all their keys are 30 KiB, and its lines are parsed several times."""
 
 
 PIPE_S = 10

@@ -5,6 +5,7 @@ Nothing is written unless the file, read again, would say exactly what was meant
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -59,6 +60,17 @@ def _read(path: Path, cluster: str, planned: str | None) -> tuple[str, Inventory
     return text, before, before.clusters.get(cluster, Cluster(name=cluster))
 
 
+_ROOM = "make room on its disk; the file is as it was"
+_TO_WRITE = {
+    errno.ENOSPC: _ROOM,
+    errno.EDQUOT: _ROOM,
+    errno.EROFS: "mount its disk writable, or name another file with --config",
+    errno.EBUSY: "it is mounted by itself: mount its folder instead, or edit it by hand",
+    errno.EFBIG: "this shell limits the size of files: ulimit -f unlimited",
+}
+"""What to do, by why the disk refuses."""
+
+
 def change(path: Path, changed: Callable[[str], str]) -> str:
     """Reads, changes and writes the inventory while no other console does; its new text.
 
@@ -78,7 +90,7 @@ def change(path: Path, changed: Callable[[str], str]) -> str:
         hint = "wait for it or end it, then do it again"
         raise SparkError(f"{path} cannot be written: {error.strerror}", hint=hint) from error
     except OSError as error:
-        hint = "let your login write it, or name another file with --config"
+        hint = _TO_WRITE.get(error.errno or 0, "let your login write it, or name another file with --config")
         raise WrongConfig(f"{path} cannot be written: {error.strerror}", hint=hint) from error
 
 

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from sparkconsole.config.bounded_read import WRITTEN_BYTES, bounded_bytes
+from sparkconsole.config.bounded_read import CONFIG_BYTES, WRITTEN_BYTES, bounded_bytes
 from sparkconsole.config.paths import script_path
 from sparkconsole.config.toml_lines import Place, dotted, line_of, places
 from sparkconsole.errors import WrongConfig, WrongUsage
@@ -36,10 +36,15 @@ _WORDS = {
 }
 
 
+MOST_DOTS = 64
+"""Outside of strings in a line of a configuration: no key of ours has more than four parts."""
+_QUOTED = re.compile(r""" "[^"]*" | '[^']*' """, re.X)
+
+
 def read_text(path: Path) -> str:
     """The file's text; empty when there is no such file; WrongConfig when it cannot be read."""
     try:
-        return bounded_bytes(path).decode("utf-8-sig").replace("\r\n", "\n")
+        return bounded_bytes(path, CONFIG_BYTES).decode("utf-8-sig").replace("\r\n", "\n")
     except FileNotFoundError as error:
         if path.is_symlink():
             hint = "make the file that it points at, or remove the link"
@@ -76,6 +81,8 @@ def _why_unread(error: OSError | ValueError) -> str:
 def read_toml(text: str, path: Path) -> dict[str, Any]:
     """The TOML as data; WrongConfig with file, line and column when it is no TOML."""
     try:
+        if any(_QUOTED.sub("", line).partition("#")[0].count(".") > MOST_DOTS for line in text.splitlines()):
+            raise RecursionError("a key of so many parts costs their square")
         return tomllib.loads(text)
     except RecursionError as error:
         hint = f"{path.name} needs no more than three levels"

@@ -114,6 +114,13 @@ async def work_of_others(fleet: Fleet, journal: Journal, nodes: Sequence[str]) -
     return (*others, *(_left(run) for run in left if set(run.nodes) & set(nodes)))
 
 
+def how_left(run: Run) -> str:
+    """Why nobody minds a run that has no end: its console is gone, or could not see the end."""
+    began = f"your `{run.verb}` of {run.started.astimezone():%a %H:%M}"
+    seen = "console" in run.plan  # who saw it to the end wrote down that it minds it no more
+    return f"how {began} ended is unknown" if seen else f"{began} was left by its console"
+
+
 def left_behind(journal: Journal) -> tuple[Run, ...]:
     """Runs without an end that this console does not mind, newest first."""
     runs = islice(journal.newest(), MOST_RUNS)
@@ -140,5 +147,5 @@ def _left(run: Run) -> WorkOfOthers:
     back = f"runs stop {run.id}" if run.jobs else "stop" if run.verb == "launch" else ""
     ways = ("follow it" if run.jobs else "see what stands") + f": sparkconsole runs attach {run.id}"
     ways += f"; take it back: sparkconsole {back}" if back else ""
-    text = f"{nodes}: your `{run.verb}` of {since} was left by its console; {ways}; or leave it"
+    text = f"{nodes}: {how_left(run)}; {ways}; or leave it"
     return WorkOfOthers(run.verb, run.nodes, "", text)

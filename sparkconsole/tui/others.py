@@ -6,6 +6,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from sparkconsole.errors import SparkError
+from sparkconsole.fleet.marks import how_left
 from sparkconsole.fleet.store import Event, Store
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ async def keep_looking(work: Work, store: Store) -> None:
             await work.look_back(up)
         for run in (run for run in work.unattended if run.id not in known):
             known.add(run.id)
-            began = f"{run.started.astimezone():%a %H:%M}"
-            text = f"{run.verb} of {began} was left by its console: press a in Runs to see what stands"
+            text = f"{how_left(run)}: press a in Runs to see what stands"
             store.tell(Event(clock.now(), "warning", ", ".join(run.nodes), text))
         await clock.sleep(OTHERS_S * max(1.0, len(up) / 8) if up else FIRST_S)

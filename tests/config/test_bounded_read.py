@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sparkconsole.config import bounded_read
-from sparkconsole.config.bounded_read import WRITTEN_BYTES, bounded_bytes
+from sparkconsole.config.bounded_read import CONFIG_BYTES, WRITTEN_BYTES, bounded_bytes
 from sparkconsole.config.reading import read_text, read_toml
 from sparkconsole.errors import WrongConfig
 
@@ -49,3 +49,23 @@ def test_what_is_too_large_is_refused_with_its_name(tmp_path: Path) -> None:
         bounded_bytes(large)
     assert caught.value.filename == str(large)
     assert len(bounded_bytes(large, WRITTEN_BYTES + 1)) == WRITTEN_BYTES + 1
+
+
+@pytest.mark.parametrize("parts", [65, 2000, 50_000])
+@pytest.mark.parametrize("form", ["{} = 1", "[{}]", "a = {{ {} = 1 }}"])
+def test_a_key_of_thousands_of_parts_is_nested_too_deeply(tmp_path: Path, parts: int, form: str) -> None:
+    with pytest.raises(WrongConfig, match="nested too deeply"):
+        read_toml(form.format(".".join(["a"] * parts + ["b"])), tmp_path / "cluster.toml")
+
+
+def test_dots_in_text_and_comments_are_no_keys(tmp_path: Path) -> None:
+    nodes = ", ".join(f'{{ name = "n{i}", address = "10.0.0.{i}" }}' for i in range(64))
+    text = f"# {'.' * 500}\nnodes = [{nodes}]  # {'.' * 100}\nwhy = '{'.' * 99}'\n"
+    assert len(read_toml(text, tmp_path / "cluster.toml")["nodes"]) == 64
+
+
+def test_a_configuration_as_large_as_no_configuration_is_refused(tmp_path: Path) -> None:
+    large = tmp_path / "cluster.toml"
+    large.write_text("# x\n" * (CONFIG_BYTES // 4 + 1))
+    with pytest.raises(WrongConfig, match="larger than 256 KiB"):
+        read_text(large)

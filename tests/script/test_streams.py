@@ -42,6 +42,18 @@ def ended(*lines: str, **variables: str) -> list[Ended]:
         return list(pool.map(lambda line: Ended(line, **variables), lines))
 
 
+@pytest.mark.parametrize(
+    "columns", ["0", "000", "²", "9" * 5000, "-5", "x", "", " "], ids=lambda text: text[:5]
+)
+def test_no_width_that_somebody_exports_ends_the_program(columns: str) -> None:
+    done = subprocess.run(
+        (sys.executable, "-m", "sparkconsole", "version"),
+        env={**os.environ, "COLUMNS": columns, "LINES": columns}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("sparkconsole ")
+
+
 def test_a_reader_that_goes_away_is_no_error() -> None:
     for done in ended(
         "set -o pipefail; US --version | true",

@@ -45,6 +45,15 @@ def test_every_option_with_a_number_says_which_it_takes(words: tuple[str, ...], 
             assert not [word for word in FOREIGN if word in cause]
 
 
+@pytest.mark.parametrize("number", ["2147483648", "9" * 30])
+@pytest.mark.parametrize(
+    "line", ["logs --tail", "runs list --limit", "bench run --num-prompts", "wait-for ready --timeout"]
+)
+def test_no_number_is_too_large_for_what_counts_with_it(line: str, number: str) -> None:
+    with pytest.raises(WrongUsage, match="takes at most 2147483647, not"):
+        understand([*line.split(), number])
+
+
 def test_numbers_are_there_at_all() -> None:
     assert len(NUMBERS) > 40
     assert "serve --port" in NAMES

@@ -178,6 +178,31 @@ async def test_stopping_asks_every_node_before_it_says_that_nothing_is_left(pair
     assert pair.session.journal.find(run.id).state is RunState.UNKNOWN
 
 
+@pytest.mark.parametrize("line", ["stop", "serve stop"])
+async def test_a_node_that_the_plan_left_out_keeps_the_end_unknown(pair: Operated, line: str) -> None:
+    """It could not be asked when it was planned, and cannot be asked now: nobody knows what is there."""
+    await pair.says("launch")
+    await pair.says("serve demo/tiny")
+    lost = pair.pretend.machines["spark-02"].faults
+    lost["lost"] = 0.0
+    await pair.answer_or_error(line)
+    run = next(pair.session.journal.newest())
+    assert run.state is RunState.UNKNOWN
+    answer = await pair.answer_or_error(f"runs attach {run.id}")
+    assert answer.exit_code == 3
+    assert "spark-02" in "\n".join(lines(answer))
+    assert pair.session.journal.find(run.id).state is RunState.UNKNOWN
+    text = "\n".join(lines(await pair.answer_or_error("status")))
+    assert f"how your `{line}` of" in text
+    assert "left by its console" not in text
+
+
+async def test_what_concerns_one_node_does_not_wait_for_another(pair: Operated) -> None:
+    run = await killed(pair, "node drop-caches spark-01")
+    pair.pretend.machines["spark-02"].faults["lost"] = 0.0
+    assert (await pair.answer_or_error(f"runs attach {run.id}")).exit_code != 3
+
+
 async def test_a_read_only_session_looks_too_and_writes_nothing(
     pair: Operated, scripts: dict[str, list[str]]
 ) -> None:

@@ -264,6 +264,22 @@ async def test_a_server_that_stays_is_said_so(session: Session, pair: PretendClu
     assert "no process of it is left: not so" in answer.data["nodes"]["a"]
 
 
+@pytest.mark.parametrize("there", [False, True])
+async def test_where_ending_it_failed_what_is_there_decides(
+    session: Session, pair: PretendCluster, *, there: bool
+) -> None:
+    """`docker exec` ends with 255 where its engine went; whoever ended the server, it is gone or not."""
+    up(pair, "solo")
+    head = pair.nodes["a"]
+    head.serve("org/m", "--port", "8888")
+    action = planned(await stop(session))
+    head.extra["serve-stop"] = (255, "", "")
+    head.serving = head.serving if there else []
+    answer = await action.execute(lambda _: None)
+    assert answer.exit_code == int(there)
+    assert ("status 255" in answer.data["nodes"]["a"]) is there
+
+
 async def test_a_port_that_stays_taken_is_said_so(session: Session, pair: PretendCluster) -> None:
     up(pair, "solo")
     pair.nodes["a"].serve("org/m", "--port", "8888")

@@ -53,7 +53,7 @@ class Journal:
         fault, self._fault = self._fault, None
         if fault is None:
             return ""
-        why = f"the journal cannot be written: {fault.filename or self.folder}: {fault.strerror or fault}"
+        why = f"the journal cannot be written: {self.folder}: {fault.strerror or fault}"
         text, self._reported = self._reported, why
         return "" if text == why else why
 

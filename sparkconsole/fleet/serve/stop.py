@@ -133,20 +133,18 @@ class End:
 
 async def read_back(fleet: Fleet, found_servers: RunningServers, outcome: PlanOutcome) -> tuple[End, ...]:
     """Every node's end: its processes, its port, its memory. A node that cannot be asked is unknown."""
-    wrong = {o.step.node: o.detail for o in outcome.failures() if not o.unseen}
-    unsure = {o.step.node: o.step for o in outcome.failures() if o.unseen}
-    again = await fleet.ask(lambda shell: verify(shell, unsure[shell.node]), unsure) if unsure else {}
+    ends = {o.step.node: o for o in outcome.failures()}
+    # Its command may have failed, and the server be gone all the same: whoever ended it.
+    again = await fleet.ask(lambda shell: verify(shell, ends[shell.node].step), ends) if ends else {}
     answers = await fleet.ask(lambda shell: look(shell, found_servers.container), found_servers.sites)
-    lost = {**found_servers.lost, **failed(answers)}
-    for node, error in failed(again).items():
-        if isinstance(error, Unreachable):
-            lost.setdefault(node, error)
-        else:
-            wrong[node] = error.cause
+    unproved = failed(again)
+    unseen = {node: error for node, error in unproved.items() if isinstance(error, Unreachable)}
+    lost = {**found_servers.lost, **unseen, **failed(answers)}
+    wrong = {n: error.cause if ends[n].unseen else ends[n].detail for n, error in unproved.items()}
     seen = {node: site for node, site in answered(answers).items() if node not in lost}
-    ends = [_read(found_servers, node, site, wrong.get(node, "")) for node, site in seen.items()]
+    known = [_read(found_servers, node, site, wrong.get(node, "")) for node, site in seen.items()]
     unknown = [End(n, f"unknown: {error.cause}", ok=False, unknown=True) for n, error in lost.items()]
-    return (*ends, *unknown)
+    return (*known, *unknown)
 
 
 def _read(found_servers: RunningServers, node: str, after: Site, wrong: str) -> End:

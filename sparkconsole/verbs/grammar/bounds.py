@@ -32,7 +32,8 @@ class Bound:
 
     def takes(self, value: float) -> bool:
         """It is one of them; what is no number never is."""
-        return (self.least < value if self.above else self.least <= value) and value <= self.most
+        enough = self.least < value if self.above else self.least <= value
+        return enough and (value <= (LARGEST if self.most == math.inf else self.most) or value == self.most)
 
     @property
     def words(self) -> str:
@@ -47,6 +48,8 @@ def _number(value: float) -> str:
     return str(int(value)) if value == int(value) else f"{value:g}"
 
 
+LARGEST = 2**31 - 1
+"""Nobody counts or waits further, and no clock or list here does."""
 MOST_GIB = 1024
 """No machine here has more memory."""
 COUNT, PORT, WAIT, ANY = Bound(1), Bound(1, 65535), Bound(0, above=True), Bound(0)
@@ -84,7 +87,8 @@ def require_bounds(request: Request) -> None:
         takes = bound_of(words, name)
         if takes is not None and not takes.takes(value):
             given = f"{value:g}" if isinstance(value, float) else value
-            raise WrongUsage(f"{_flag(words, name)} takes {takes.words}, not {given}", hint=see_help(words))
+            range_ = f"at most {LARGEST}" if takes.least < value and takes.most == math.inf else takes.words
+            raise WrongUsage(f"{_flag(words, name)} takes {range_}, not {given}", hint=see_help(words))
     for name, parameter in inspect.signature(request.verb.function).parameters.items():
         if bound.get(name) == "" and parameter.default is inspect.Parameter.empty:
             raise WrongUsage(f"{_flag(words, name)} must not be empty", hint=see_help(words))

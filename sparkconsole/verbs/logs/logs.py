@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 from cyclopts import Parameter
@@ -122,12 +122,12 @@ def _chosen(session: Session, word: str, within: Sequence[str]) -> tuple[str, Se
 def _moment(text: str, now: datetime) -> str:
     """A time or a span before now, as the seconds since 1970 that Docker's API takes."""
     span = re.fullmatch(r"(\d+)([smhd])", text)
-    if span:
-        seconds = int(span[1]) * {"s": 1, "m": 60, "h": 3600, "d": 86400}[span[2]]
-        return str(int(now.timestamp()) - seconds)
     try:
+        if span:
+            seconds = int(span[1]) * {"s": 1, "m": 60, "h": 3600, "d": 86400}[span[2]]
+            return str(int((now - timedelta(seconds=seconds)).timestamp()))
         return str(int(datetime.fromisoformat(text).timestamp()))
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise WrongUsage(f"--since {text!r} is no time", hint="10m, 2h, or 2026-01-31T12:00:00") from error
 
 

@@ -213,7 +213,8 @@ def _node(**given: Any) -> Node:
     except ValidationError as error:
         first = error.errors()[0]
         key = str(first["loc"][-1])
-        cause = f"{key} {given.get(key)!r} {sentence(first)}"
+        what = f"{key} {given[key]!r}" if given.get(key) is not None else f"the {key} in the address"
+        cause = f"{what} {sentence(first)}"
         raise WrongUsage(cause, hint="sparkconsole node add --help") from error
 
 

@@ -58,7 +58,7 @@ def _answer(run: Run, lines: list[str], code: int) -> Answer:
 async def _seen(session: Session, run: Run) -> tuple[list[str], RunState | None, int]:
     """What its nodes show, how it ended (None: that is open), and the exit code of that."""
     console = ConsoleProcess.model_validate(run.plan.get("console", run.console))
-    seen = await session.fleet.ask(lambda shell: commands_of(shell, console), run.nodes)
+    seen = await session.fleet.ask(lambda shell: commands_of(shell, console), _concerned(session, run))
     running = [(node, *each) for node, commands in answered(seen).items() for each in commands]
     lines, errors = [f"`{run.verb}` was not seen to end"], list(failed(seen).values())
     over, left, code = RunState.CANCELLED if not run.nodes else None, list[str](), 1
@@ -77,6 +77,13 @@ async def _seen(session: Session, run: Run) -> tuple[list[str], RunState | None,
     lost = (e.exit_code for e in errors if isinstance(e, Unreachable))
     done = ["all that it was for stands"] if over is RunState.DONE else []
     return [*lines, *left, *done], over, next(lost, UNSEEN if running else 0 if done else code)
+
+
+def _concerned(session: Session, run: Run) -> tuple[str, ...]:
+    """Its nodes; and where its words name none, those too that its plan left out: they could not be asked."""
+    names = session.fleet.names
+    named = any(node in word for word in run.words for node in names)
+    return run.nodes if named or not run.nodes else tuple(dict.fromkeys((*run.nodes, *names)))
 
 
 async def _left(session: Session, run: Run, left: Result) -> tuple[RunState | None, list[str], int]:
