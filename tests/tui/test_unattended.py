@@ -35,7 +35,7 @@ async def test_what_is_left_stands_in_the_title_bar_and_b_leads_to_it() -> None:
         title = (await seen(pilot, lambda text: "unattended" in text)).splitlines()[0]
         assert "unattended: image build" in title
         (event,) = [e for e in app_of(pilot).store.events if "left by its console" in e.text]
-        assert (event.source, event.text.partition(" of ")[0]) == ("spark-01", "image build")
+        assert (event.source, event.text.partition(" of ")[0]) == ("spark-01", "your `image build`")
         await pilot.press("b")
         await seen(pilot, lambda text: "[8 Runs]" in text and "image build" in text)
         app = app_of(pilot)

@@ -10,7 +10,6 @@ from textual.widgets import Input
 
 from sparkconsole.errors import SparkError
 from sparkconsole.fleet.logs.ring import LineRing
-from sparkconsole.tui.dialogs.dialog import Dialog
 from sparkconsole.tui.draw.preview import CommandPreview
 from sparkconsole.tui.keyboard.keys import Key
 from sparkconsole.tui.task import Task
@@ -38,9 +37,8 @@ class FormView(View):
 
     @property
     def asking(self) -> bool:
-        """Words of the person's are being thought about; no more once there is a plan, or a window of it."""
-        words = any(w.group == "words" and w.is_running for w in self.app.workers)
-        return words and not isinstance(self.app.screen, Dialog)
+        """Words of the person's are being thought about."""
+        return any(w.group == "words" and w.is_running for w in self.app.workers)
 
     def say(self, words: tuple[str, ...]) -> None:
         """Says them on the person's behalf, and shows that."""
