@@ -280,6 +280,22 @@ async def test_where_ending_it_failed_what_is_there_decides(
     assert ("status 255" in answer.data["nodes"]["a"]) is there
 
 
+async def test_a_server_whose_container_ended_meanwhile_has_ended(
+    session: Session, pair: PretendCluster
+) -> None:
+    """Its engine was killed and came back: the container did not."""
+    up(pair, "solo")
+    head = pair.nodes["a"]
+    head.serve("org/m", "--port", "8888")
+    action = planned(await stop(session))
+    head.extra["serve-stop"] = (255, "", "")
+    head.extra["serve-gone"] = (1, "", "Error response from daemon: container c1 is not running")
+    head.containers["vllm_node"]["running"] = False
+    answer = await action.execute(lambda _: None)
+    assert answer.exit_code == 0
+    assert answer.data["nodes"]["a"] == "ended with its container, which runs no more"
+
+
 async def test_a_port_that_stays_taken_is_said_so(session: Session, pair: PretendCluster) -> None:
     up(pair, "solo")
     pair.nodes["a"].serve("org/m", "--port", "8888")

@@ -150,5 +150,8 @@ async def read_back(fleet: Fleet, found_servers: RunningServers, outcome: PlanOu
 def _read(found_servers: RunningServers, node: str, after: Site, wrong: str) -> End:
     before = found_servers.sites[node]
     taken = found_servers.port in after.listening and bool(found_servers.ours(node))
-    why = wrong or (f"port {found_servers.port} is still in use" if taken else "")
-    return End(node, why or "ended", not why, before.available_bytes, after.available_bytes)
+    port = f"port {found_servers.port} is still in use" if taken else ""
+    # Nothing runs in a container that does not run: there the proof, which runs in it, fails.
+    why = (wrong if after.running else "") or port
+    how = "ended" if after.running else "ended with its container, which runs no more"
+    return End(node, why or how, not why, before.available_bytes, after.available_bytes)
