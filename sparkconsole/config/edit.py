@@ -51,7 +51,9 @@ def without_node(path: Path, cluster: str, name: str, *, planned: str | None = N
     if len(names) == 1:
         del table["nodes"]
         _keep_named(document, cluster)
-    return _checked(document, path, _changed(before, old, tuple(n for n in old.nodes if n.name != name)))
+    rest = tuple(n for n in old.nodes if n.name != name)
+    # Before the last table stood an empty line, which is of nobody now.
+    return _checked(document, path, _changed(before, old, rest)).rstrip("\n") + "\n"
 
 
 def _read(path: Path, cluster: str, planned: str | None) -> tuple[str, Inventory, Cluster]:

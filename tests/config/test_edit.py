@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import stat
 from functools import partial
 from pathlib import Path
@@ -176,4 +177,40 @@ def test_a_file_that_another_console_holds_is_left_as_it_is(
     with locked(path), pytest.raises(SparkError, match="another sparkconsole has been writing") as caught:
         put(path, INLINE)
     assert (caught.value.exit_code, caught.value.hint) == (1, "wait for it or end it, then do it again")
+    assert path.read_text() == TABLES
+
+
+def test_a_file_does_not_grow_by_who_comes_and_goes(path: Path) -> None:
+    edit.change(path, lambda _: TABLES)
+    for name in ("spark2", "spark1", "spark2"):
+        address = load(path).clusters["lab"].member(name).address
+        edit.change(path, lambda _, n=name: edit.without_node(path, "lab", n))
+        edit.change(path, lambda _, n=name, a=address: edit.with_node(path, "lab", Node(name=n, address=a)))
+    first = path.read_text()
+    for _ in range(3):
+        edit.change(path, lambda _: edit.without_node(path, "lab", "spark2"))
+        edit.change(path, lambda _: edit.with_node(path, "lab", Node(name="spark2", address="192.0.2.2")))
+    assert path.read_text() == first
+
+
+@pytest.mark.parametrize(
+    ("number", "hint"),
+    [
+        (errno.ENOSPC, "make room"),
+        (errno.EROFS, "mount its disk"),
+        (errno.EBUSY, "mount its folder"),
+        (1, "your login"),
+    ],
+)
+def test_what_a_disk_refuses_is_answered_with_what_it_needs(
+    path: Path, monkeypatch: pytest.MonkeyPatch, number: int, hint: str
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(number, "refused")
+
+    edit.change(path, lambda _: TABLES)
+    monkeypatch.setattr(edit, "write_private", refuse)
+    with pytest.raises(WrongConfig) as caught:
+        edit.change(path, lambda _: INLINE)
+    assert hint in caught.value.hint
     assert path.read_text() == TABLES
