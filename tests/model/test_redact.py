@@ -119,6 +119,8 @@ Authorization: Basic «dXNlcjpwYXNz»
 curl -H 'Authorization: «abcdef»' http://h/
 "Authorization": "Bearer «abc»"
 authorization=Bearer «abc»
+curl -H "Authorization: Bearer" «abcdef» http://h/
+curl -H 'Proxy-Authorization: Basic' '«abcdef»' -v
 Proxy-Authorization: Basic «dXNlcjpwYXNz»
 Authorization: AWS4-HMAC-SHA256 «Credential=AKIA/x, SignedHeaders=h, Signature=abc»
 X-Api-Key: «abc»
@@ -344,6 +346,10 @@ PASS: test_7
 forward_pass: 12ms post_grad_custom_post_pass=x
 self._auth = None
 npm:left-pad@1.2.3
+curl -H "Authorization: Bearer" http://h/ -v
+echo HF_TOKEN = None
+tell me the password: it is off
+Authorization: is off
 """
 
 
@@ -395,6 +401,14 @@ WORDS = [
     (f"wandb login --relogin {HEX}", "wandb login --relogin ***"),
     ("npm config set //r/:_authToken y", "npm config set //r/:_authToken ***"),
     ("vllm serve --hf-token --port 1", "vllm serve --hf-token --port 1"),
+    ("curl -H X-Api-Key: K http://h", "curl -H X-Api-Key: *** http://h"),
+    ("curl -H Authorization: Bearer K http://h", "curl -H Authorization: Bearer *** http://h"),
+    ("curl -H Proxy-Authorization: K -v", "curl -H Proxy-Authorization: *** -v"),
+    ("curl -H Cookie: a=b; c=d http://h", "curl -H Cookie: *** *** http://h"),
+    ("echo HF_TOKEN = K", "echo HF_TOKEN = ***"),
+    ("echo db_pwd: K and more", "echo db_pwd: *** and more"),
+    ("env HF_TOKEN= python x", "env HF_TOKEN= python x"),
+    ("echo secret => K", "echo secret => ***"),
     ("serve M --api-key None", "serve M --api-key None"),
 ]
 
@@ -413,6 +427,12 @@ def test_a_word_with_spaces_is_hidden_whole() -> None:
         "--password",
         "***",
     )
+
+
+@pytest.mark.parametrize("name", ["Authorization: Bearer", "X-Api-Key:", "Authorization: ", "HF_TOKEN:"])
+@pytest.mark.parametrize("value", ["Zq7xW2pLk9vT", "Zq7x W2pL"])
+def test_a_header_in_words_of_blanks_awaits_its_value(name: str, value: str) -> None:
+    assert redact_words(("curl", "-H", name, value, "http://h")) == ("curl", "-H", name, STARS, "http://h")
 
 
 def test_data_hides_by_its_keys_and_keeps_its_shape() -> None:

@@ -1,0 +1,141 @@
+"""The shapes that secrets have: patterns only, which `redact` asks.
+
+Shapes follow what vllm, docker, curl, Hugging Face, NVIDIA and GitHub use. Counts of tokens are no secrets.
+"""
+
+from __future__ import annotations
+
+import re
+
+
+def _no_part(word: str, *parts: str) -> str:
+    """Behind `word`: what a name has before it is none of these; those of one length together."""
+    return "".join(rf"(?<!(?<![A-Za-z])(?i:(?:{p}){dash}{word}))" for p in parts for dash in ("[-_]", ""))
+
+
+_COUNT = r"""(?!["']?[ \t]{0,9}[=:]{1,2}[ \t]{0,9}\d{1,6}(?![\w.-]))"""
+_OF_TEXT = _no_part(
+    "token", "in", "[be]os|pad|unk|sep|cls|end|per|max|min|num", "mask|stop|next", "image|video|audio|start"
+)
+_OVER_CODE = _no_part("pass", "pre|two", "post|grad", "first|graph", "custom|fusion|second", "forward")
+_WORDS = (
+    rf"api[-_ ]?key|pass(?:word|wd|phrase|code|(?:(?<=[a-z\d][-_]pass)|(?-i:(?<=[a-z]Pass))){_OVER_CODE}"
+    rf"{_COUNT})|(?:access|private|auth|signing|encryption|account|subscription|master|session)[-_]?key"
+    r"|secret(?:[-_]?(?:access[-_]?)?key)?|(?:identity|registry)token|pwd?(?:(?<=[a-z][-_]pw)|(?<=[a-z][-_]pwd))"
+    r"|_auth(?:(?<![\w.]_auth)|(?<=config__auth))"
+)
+_TOKEN = (
+    r"(?:(?<![a-zA-Z])(?i:hf|hub|auth|access|refresh|bearer|api|secret|id|session|[cx]srf|git(?:hub|lab)?|gh|npm"
+    r"|pypi|slack|bot|jwt|oauth2?|user|private|personal|join|ngc|wandb|vault|deploy|security|service|sas)[-_]?"
+    rf"(?i:token)|(?:TOKEN|Token(?<=[a-z]Token)){_OF_TEXT}){_COUNT}"
+)
+_NAMED = rf"(?:(?i:{_WORDS})|{_TOKEN}|(?:_|SSH)PASS|CLI_AUTH)"
+_BARE_TOKEN = rf"(?<![a-zA-Z0-9])(?i:token){_OF_TEXT}"
+_FLAG = rf"--?(?:[A-Za-z][\w-]*[-_])?(?:(?i:{_WORDS})|token|pass|pw|api[-_]k(?:ey?)?|hf[-_]t(?:o(?:ke?)?)?)"
+_SIGN = r"""[^\s"',;&\])}]"""
+_PROSE = (
+    r"none|null|true|false|str(?:ing)?|bytes|bool|int|optional|any|yes|no|on|off|not|is|was|are|must|needs?|takes"
+    r"|belongs|missing|required|invalid|empty|unset|set|in|or|and|for|to|with|as|from|of|it|KEY|VALUE|NAME|TOKEN"
+)
+_NO_VALUE = (
+    r"-?\$[{(]|-?\$[A-Z_][A-Z0-9_]*(?![\w.-])|\$\d(?![\w.$-])|\{|%(?:[sdr(]|[A-Z_]{2,40}%)|\*\*\*|…|\.\.\."
+    r"""|[-+?]\}|\?[^}"\n]{0,80}\}|~(?!\S)"""
+)
+_OPEN = rf"(?!{_NO_VALUE})"
+_PLACE = r"<[\w -]{0,40}>|(?:id|type)=|/run/secrets/"
+_STAND_IN = (  # a name as usage has it; in quotes what is none, or refers to one
+    r"""["'\[]?(?:[A-Z]{1,20}[_-]){0,4}(?:KEY|TOKEN|PASS(?:WORD|WD|PHRASE|CODE)?|SECRET|STRING|TEXT)"""
+    rf"""(?![^\s"',;:&\])}}|…])|\\?["'](?:(?i:{_PROSE})?|\$\{{\w{{1,80}}(?::?[-+?]|:\?[^}}"'\n]{{0,80}}"""
+    r"""|:?-\$\w{1,80})?\}|\$\([^)\n]{0,200}\)|\$(?:[A-Z_]\w{0,80}|\d)|\$?\{\{[^}\n]{0,80}\}\})\\?["'](?!["'\w])"""
+)
+_INNOCENT = (  # also what `passwd` answers, and what a program's source says a value is
+    rf"""(?!(?i:{_PROSE})(?![^\s"',;:&\])}}…])|{_NO_VALUE}|{_PLACE}|{_STAND_IN}|(?i:password|authentication"""
+    r"|all|you|user|permission|unrecogni[sz]ed|unknown|can(?:not|'t)|changing|updated|changed|unchanged|expired"
+    r"|incorrect|wrong|bad|warning:|error:|enter)[ \t]+[A-Za-z']"
+    r"""|["']?(?:\w{1,20}\.)?(?:(?:Optional|Union|Annotated|Literal|Final|ClassVar|[Ll]ist|[Dd]ict|[Tt]uple"""
+    r"|Sequence)\[|Secret(?:Str|Bytes)(?![\w(])|Option<|(?:str|bytes|int|bool|None|Any)\|))"
+)
+_QUOTED = r"""\\"[^"\n]*"?|[bru]?"(?:[^"\\\n]|\\.)*"?|[bru]?'(?:[^'\\\n]|\\.)*'?"""
+_VALUE = rf"""(?:\w{{0,30}}\()?\[?(?:{_QUOTED}|{_SIGN}+)"""
+_IS = r"""(?>\\?["']?[ \t]{0,40}(?:=>|:=|={1,2}|:(?![:/]))[ \t]{0,40})"""
+_HEADER = r"""(?>\\?["']?[ \t]{0,4}[:=][ \t]{0,4}\\?["']?)"""
+_LINE = r"""[^"'\\\s][^"'\\\n]*"""
+_SCHEME = "(?i:basic|bearer|token|digest|negotiate|ntlm|AWS4-HMAC-SHA256)"
+_PROGRAM = r"""[^\n|;]{0,200}?\s"""
+
+NAME = re.compile(rf"[\w.-]*?(?:{_NAMED}|{_BARE_TOKEN}|(?<![a-zA-Z0-9])(?i:pass){_OVER_CODE})")
+FLAG_WORD = re.compile(_FLAG)
+AWAITS = re.compile(  # `NAME=` alone is an empty value
+    rf"(?:(?:{_NAMED}|{_BARE_TOKEN})(?::| (?:=>|:=|={{1,2}}|:))|(?i:cookie) ?:"
+    rf"|(?i:authorization) ?[:=](?: ?{_SCHEME})?)\Z"
+)
+"""Words of an argv after which a value comes as a word of its own: a header, or an assignment, in pieces."""
+NO_SECRET = re.compile(rf"""(?i:{_PROSE})?|(?:{_NO_VALUE}|{_PLACE}).*|{_STAND_IN}""")
+OF_PROGRAMS = (
+    ((" login", "sshpass", "mysql", "redis-cli", " config set"),
+     rf"(?P<keep>\b(?:(?:docker|podman|nerdctl) login\b{_PROGRAM}-p[= ]?+|sshpass\s+-p\s?+"
+     rf"|mysql(?:dump|admin)?\b{_PROGRAM}-p|redis-cli\b{_PROGRAM}-a\s"
+     rf"|(?:p?npm|yarn) config set\s\S{{0,200}}_(?:auth|authToken|password)[ =]))"
+     rf"{_OPEN}(?:'[^'\n]*'?|[^\s-]\S*)"),
+    (("curl",), rf"""(?P<keep>\bcurl\b{_PROGRAM}(?:-u|--(?:proxy-)?user)[= ]?+['"]?+[^\s:'"]{{1,80}}:)"""
+     rf"""{_OPEN}[^\s'"]+"""),
+    (("wandb login",), rf"(?P<keep>\bwandb login\b{_PROGRAM})(?:local-)?[0-9a-f]{{40}}"),
+)  # fmt: skip
+"""What only the words before it make a secret: in an argv too."""
+SHAPES: tuple[tuple[tuple[str, ...], str], ...] = (
+    # A word that a shell puts in quotes, `'NAME=a b'`; a name and its value; a token; a flag and its value.
+    ((), rf"(?P<keep>'[\w-]{{0,80}}?{_NAMED}=){_INNOCENT}[^'\n]+"),
+    ((), rf"(?P<keep>{_NAMED}{_IS}\[?+){_INNOCENT}{_VALUE}"),
+    ((), rf"""(?P<keep>{_BARE_TOKEN}{_IS}\\?["']?)(?:(?=[\w.~+/-]{{0,80}}\d)(?=[\w.~+/-]{{0,80}}[A-Za-z])"""
+     r"""[\w.~+/=-]{6,}|(?:(?<==)|(?<==")|(?=[A-Za-z]{20}))[A-Za-z]{10,}+(?![\w.~+/=(\[-]))"""),
+    # `pass` alone is more often a step of a compiler, or what a test did.
+    ((), rf"""(?P<keep>(?<![\w.-])(?:[Pp]ass|PASS(?=["' \t]{{0,3}}=)){_IS}\\?["']?){_INNOCENT}"""
+     rf"(?!passed|failed|\d{{1,9}}(?:[./]\d{{1,9}})?[a-z%]{{0,2}}(?!{_SIGN}))"
+     rf"(?:(?:(?<=[=\"'])|(?<== )){_SIGN}{{4,}}"
+     rf"|(?=\S{{0,80}}?[A-Za-z])(?=\S{{0,80}}?[\d!@#$%^*+?~]){_SIGN}{{6,}})"),
+    (("pass:",),
+     r"(?m:(?P<keep>(?:^[ \t]{0,20}|\b(?:user(?:name)?|login):[^\n]{0,80}[\s,;/])pass:[ \t]{1,20})"
+     r"[A-Za-z-]{6,}+(?=[ \t]{0,20}$|[,;}]))"),
+    ((), rf"(?P<keep>(?<![\w-]){_FLAG}(?:=|[ \t]+))(?!-){_INNOCENT}{_VALUE}"),
+    # Headers, to their ends.
+    (("authorization",), rf"(?P<keep>(?i:authorization){_HEADER}"
+     rf"(?:{_SCHEME}[ \t]+)?+)(?!{_SCHEME}(?:\\?[\"']|\s{{0,9}}\Z)){_INNOCENT}{_LINE}"),
+    (("authorization",), rf"(?P<keep>(?i:authorization){_HEADER}{_SCHEME}\\?[\"'][ \t]{{1,9}}[\"']?)"
+     rf"(?!-|(?i:https?://)){_INNOCENT}[^\s\"']{{2,}}"),
+    (("cookie",), rf"(?P<keep>(?<![A-Za-z_])(?i:(?:set-)?cookie)(?!=){_HEADER}){_INNOCENT}{_LINE}"),
+    (("bearer",), r"(?P<keep>\b(?i:bearer)\s+)(?!(?i:auth|token))[A-Za-z0-9._~+/=-]{8,}"),
+    # Addresses: USER:PASSWORD@HOST, TOKEN@HOST on the web, queries, hooks.
+    (("@",), rf"(?P<keep>://[^/\s:@]{{0,200}}:){_OPEN}[^/\s]{{1,400}}(?=@)"),
+    (("@",), rf"(?P<keep>(?i:https?)://){_OPEN}(?!git@)[^/\s:@]{{1,400}}(?=@)"),
+    (("@",), r"(?P<keep>(?i:https?)://)[^/\s:@]{16,400}(?=:[^/\s@]{1,400}@)"),
+    (("@",), rf"(?P<keep>(?<![\w/:.@+-])(?!mailto:)[A-Za-z][\w.-]{{0,40}}:)(?!\d{{1,7}}@){_OPEN}"
+     r"""[^\s:@/"'(),]{1,200}(?=@(?!sha\d)(?:[A-Za-z]|\d{1,3}(?:\.\d{1,3}){3}))"""),
+    (("?", "&"),
+     r"(?P<keep>[?&](?i:key|sig|signature|code|auth|token|pw|pass|x-(?:amz|goog)-(?:signature|credential))=)"
+     rf"""{_OPEN}[^&\s"'#]+"""),
+    (("hooks",), r"(?P<keep>\b(?:hooks\.slack\.com/services|discord(?:app)?\.com/api/webhooks)/)[\w/-]+"),
+    (("password",),
+     r"(?P<keep>\b(?:machine\s\S{1,200}|default|login\s\S{1,200})\s(?:account\s\S{1,80}\s)?password\s)\S+"),
+    (("password",), r"(?m:(?P<keep>^[ \t]{0,20}password[ \t])(?=\S{0,200}[^a-z\s])\S+[ \t]*$)"),
+    (('"auth"',), r"""(?P<keep>"auth"\s{0,4}:\s{0,4}")[A-Za-z0-9+/=]{8,}"""),
+    # What is one by itself.
+    (("hf_",), r"(?P<keep>)\bhf_(?:(?=[A-Za-z0-9]{0,80}[A-Z0-9])[A-Za-z0-9]{8,}|[a-z]{30,})"),
+    (("nvapi-", "sk-", "_pat_", "_oat_", "xox", "xapp-", "akia", "asia", "aiza", "ya29.", "npm_", "pypi-",
+      "dop_v1_", "gsk_", "pplx-", "k_live_", "k_test_", "whsec_", "tskey-", "tgp_v1_", "xai-", "swmtkn-",
+      "r8_", "swmkey-", "wandb_v1_", "api_org_", "sg.", ":aa", "eyj", "age-secret", "ghp_", "gho_", "ghu_",
+      "ghs_", "ghr_", "glpat-", "gldt-", "glrt-", "glptt-", "glcbt-", "hvs.", "hvb.", "hvr."),
+     r"(?P<keep>)(?<![\w-])(?:nvapi-[\w-]{10,}|sk-[\w-]{16,}|gh[pousr]_\w{16,}|github_pat_\w{16,}"
+     r"|gl(?:pat|dt|rt|ptt|cbt)-[\w.-]{12,}|xox[abeoprs]-[\w-]{8,}|xapp-[\w-]{8,}|A[KS]IA[A-Z0-9]{16}\b"
+     r"|AIza[\w-]{30,}|ya29\.[\w-]{16,}|npm_[A-Za-z0-9]{30,}|pypi-[\w-]{30,}|dckr_[po]at_[\w-]{16,}"
+     r"|dop_v1_[0-9a-f]{32,}|gsk_[A-Za-z0-9]{30,}|pplx-[A-Za-z0-9]{30,}|[sr]k_(?:live|test)_\w{12,}"
+     r"|whsec_[\w+/=-]{16,}|hv[sbr]\.[\w-]{16,}|tskey-\w{1,20}-[\w-]{8,}|tgp_v1_[\w-]{16,}|r8_[A-Za-z0-9]{30,}"
+     r"|xai-[A-Za-z0-9]{30,}|wandb_v1_\w{16,}|SWM(?:TKN|KEY)-1-[\w/+-]{20,}|api_org_[A-Za-z]{20,}"
+     r"|SG\.[\w-]{16,}\.[\w-]{16,}|\d{8,10}:AA[\w-]{30,}|eyJ[\w-]{8,}\.[\w-]{4,}\.[\w-]*|AGE-SECRET-KEY-1\w{16,})"),
+    (("private key",), r"(?P<keep>-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----)[^-\n]+"),
+    *OF_PROGRAMS,
+)  # fmt: skip
+"""Signs of which one stands in every text that has the shape, in small letters; none: `NAMES` finds it."""
+SIGNS = tuple(sign for signs, _ in SHAPES for sign in signs)
+NAMES = re.compile(
+    r"""(?:key|token|pass(?:word|wd|phrase|code)?|secret|pwd|pw|api[-_]ke?|hf[-_]to?k?e?|_auth)["'\\ \t=:]"""
+)
