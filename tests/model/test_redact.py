@@ -106,6 +106,23 @@ sshpass -p «pw» ssh node
 sshpass -p«pw» ssh node
 sshpass -p «'my pw'» ssh node
 mysql -uroot -p«pw» db
+docker -H x login -u u -p «K»
+docker --context=far -D --log-level debug login -u u -p «K» host
+sh -c "docker  login -u u -p «K»"
+docker login -u u -p	«K» host
+docker login -u u -p   «"a b"» host
+docker login -u u '-p«a b»' host
+nerdctl --namespace n login -p «K»
+curl -u "u:«ab K»" http://host/
+curl -u 'u v:«ab K»' http://host/
+curl -su u:«K» http://host/
+curl -sSu "u:«a'b»" http://host/
+curl -U u:«K» http://host/
+curl --proxy-user  u:«K» http://host/
+mysql '-p«K x»' db
+mysql -uroot "-p«K x»" db
+mariadb-dump -uroot -p«K» db
+sshpass '-p«a b»' ssh node
 curl -u me:«pw» http://host/
 curl --user 'me:«pw»' http://host/
 redis-cli -h h -a «pw» ping
@@ -346,6 +363,10 @@ PASS: test_7
 forward_pass: 12ms post_grad_custom_post_pass=x
 self._auth = None
 npm:left-pad@1.2.3
+docker -H x run -p 8888:80 image
+docker -H x login registry.local
+curl -sSL -o out http://h:80/
+mysql -uroot -p -h db
 curl -H "Authorization: Bearer" http://h/ -v
 echo HF_TOKEN = None
 tell me the password: it is off
@@ -407,6 +428,8 @@ WORDS = [
     ("curl -H Cookie: a=b; c=d http://h", "curl -H Cookie: *** *** http://h"),
     ("echo HF_TOKEN = K", "echo HF_TOKEN = ***"),
     ("echo db_pwd: K and more", "echo db_pwd: *** and more"),
+    ("docker -H x login -u u -p K", "docker -H x login -u u -p ***"),
+    ("curl -su u:K http://h", "curl -su u:*** http://h"),
     ("env HF_TOKEN= python x", "env HF_TOKEN= python x"),
     ("echo secret => K", "echo secret => ***"),
     ("serve M --api-key None", "serve M --api-key None"),
@@ -427,6 +450,13 @@ def test_a_word_with_spaces_is_hidden_whole() -> None:
         "--password",
         "***",
     )
+
+
+def test_a_password_with_blanks_is_one_word_of_an_argv() -> None:
+    assert redact_words(("curl", "-u", "u:ab K", "http://h")) == ("curl", "-u", "u:***", "http://h")
+    assert redact_words(("mysql", "-pK x", "db")) == ("mysql", "-p***", "db")
+    assert redact_words(("docker", "login", "-p", "it's K", "h")) == ("docker", "login", "-p", "***", "h")
+    assert redact_words(("sh", "-c", "docker  login -p\tK")) == ("sh", "-c", "docker  login -p\t***")
 
 
 @pytest.mark.parametrize("name", ["Authorization: Bearer", "X-Api-Key:", "Authorization: ", "HF_TOKEN:"])

@@ -63,6 +63,19 @@ _LINE = r"""[^"'\\\s][^"'\\\n]*"""
 _SCHEME = "(?i:basic|bearer|token|digest|negotiate|ntlm|AWS4-HMAC-SHA256)"
 _PROGRAM = r"""[^\n|;]{0,200}?\s"""
 
+_JOINED = (
+    r"""(?:'(?:[^\s':,;&)\]}][^\s',;&)\]}]{0,200})?'|"(?:[^\s":,;&)\]}][^\s",;&)\]}]{0,200})?\""""
+    r"""|(?<=['"])[\w+/=.~!@#$%^*-]+)*+"""
+)
+"""What a shell joins to a quoted part: `'a'K`, `a''K`; nothing with blanks, which could be outside."""
+_SINGLE = r"""(?:[^'\n]|'"'"')+"""
+_WITHIN = {"'": _SINGLE, '"': r"""(?:[^"\\\n]|\\.)+"""}
+"""What stands in quotes; a single one in single ones as `shlex` has it."""
+_GAP = r"(?:=|[ \t]{1,9}+)?+"
+_GLOBAL = r"(?:[ \t]{1,9}-\S{1,80}(?:[ \t]{1,9}(?!login\b)[^\s-]\S{0,200})?){0,6}"
+_LOGIN = rf"(?:docker|podman|nerdctl){_GLOBAL}[ \t]{{1,9}}login\b"
+_MYSQL = r"(?:mysql|mariadb)(?:-?(?:dump|admin))?"
+_USER = rf"(?:-[A-Za-z#]{{0,8}}[uU]|--(?:proxy-)?user){_GAP}"
 NAME = re.compile(rf"[\w.-]*?(?:{_NAMED}|{_BARE_TOKEN}|(?<![a-zA-Z0-9])(?i:pass){_OVER_CODE})")
 FLAG_WORD = re.compile(_FLAG)
 AWAITS = re.compile(  # `NAME=` alone is an empty value
@@ -72,13 +85,16 @@ AWAITS = re.compile(  # `NAME=` alone is an empty value
 """Words of an argv after which a value comes as a word of its own: a header, or an assignment, in pieces."""
 NO_SECRET = re.compile(rf"""(?i:{_PROSE})?|(?:{_NO_VALUE}|{_PLACE}).*|{_STAND_IN}""")
 OF_PROGRAMS = (
-    ((" login", "sshpass", "mysql", "redis-cli", " config set"),
-     rf"(?P<keep>\b(?:(?:docker|podman|nerdctl) login\b{_PROGRAM}-p[= ]?+|sshpass\s+-p\s?+"
-     rf"|mysql(?:dump|admin)?\b{_PROGRAM}-p|redis-cli\b{_PROGRAM}-a\s"
-     rf"|(?:p?npm|yarn) config set\s\S{{0,200}}_(?:auth|authToken|password)[ =]))"
-     rf"{_OPEN}(?:'[^'\n]*'?|[^\s-]\S*)"),
-    (("curl",), rf"""(?P<keep>\bcurl\b{_PROGRAM}(?:-u|--(?:proxy-)?user)[= ]?+['"]?+[^\s:'"]{{1,80}}:)"""
-     rf"""{_OPEN}[^\s'"]+"""),
+    (("login", "sshpass", "mysql", "mariadb", "redis-cli", " config set"),
+     rf"(?P<keep>\b(?:{_LOGIN}{_PROGRAM}-p{_GAP}|sshpass\s{{1,9}}-p{_GAP}|{_MYSQL}\b{_PROGRAM}-p"
+     rf"|redis-cli\b{_PROGRAM}-a\s{{1,9}}+|(?:p?npm|yarn) config set\s\S{{0,200}}_(?:auth|authToken|password)"
+     rf"[ =])){_OPEN}(?:'{_SINGLE}'?|{_QUOTED}|[^\s\"'-][^\s\"']*){_JOINED}"),
+    *((("-p",), rf"(?P<keep>\b(?:{_LOGIN}{_PROGRAM}|sshpass\s{{1,9}}|{_MYSQL}\b{_PROGRAM}){q}-p){_OPEN}"
+       rf"{_WITHIN[q]}") for q in _WITHIN),
+    *((("curl",), rf"(?P<keep>\bcurl\b{_PROGRAM}{_USER}{q}[^:'\"\n]{{1,80}}:){_OPEN}{_WITHIN[q]}")
+      for q in _WITHIN),
+    (("curl",), rf"""(?P<keep>\bcurl\b{_PROGRAM}{_USER}[^\s:'"]{{1,80}}:){_OPEN}(?:{_QUOTED}|[^\s'"]+)"""
+     rf"{_JOINED}"),
     (("wandb login",), rf"(?P<keep>\bwandb login\b{_PROGRAM})(?:local-)?[0-9a-f]{{40}}"),
 )  # fmt: skip
 """What only the words before it make a secret: in an argv too."""
