@@ -43,6 +43,25 @@ MYSQL_PWD=«pw1» mysql
 SSHPASS=«xy» sshpass -e
 REDISCLI_AUTH=«abc»
 DB_PASS=«hunter2»
+HF_TOKEN_2=«Zq7xW2pLk9vT»
+TOKEN1=«Zq7xW2pLk9vT»
+API_KEY_PROD=«Zq7xW2pLk9vT»
+API_KEYS=«Zq7xW2pLk9vT»
+api_keys: «Zq7xW2pLk9vT»
+PASSWORD2=«Zq7xW2pLk9vT»
+DB_PASS_2=«Zq7xW2pLk9vT»
+CREDENTIALS=«Zq7xW2pLk9vT»
+GIT_CREDENTIALS="«Zq7xW2pLk9vT»"
+SECRET_KEY_STAGING: «Zq7xW2pLk9vT»
+hf_token_dev=«Zq7xW2pLk9vT»
+hf_«oauth_Zq7xW2pLk9vT»
+hf_«jwt_{JWT}»
+sent Basic «dXNlcjpwYXNz»
+sent Basic «dXNlcjpwYXNzdw==»
+basic «YW5uOlpxN3hXMnBMazl2VA==»
+basic «YW5uYTpacTd4VzJwTGs5dlQ=» and
+HF_TOKEN = «Zq7xW2pLk9vT»
+password: «Zq7xW2pLk9vT»
 SMTP_PASSWORD="«…»"
 export NGC_API_KEY=«{MIXED}»
 WANDB_API_KEY=«{HEX}»
@@ -363,6 +382,16 @@ PASS: test_7
 forward_pass: 12ms post_grad_custom_post_pass=x
 self._auth = None
 npm:left-pad@1.2.3
+HF_TOKEN_FILE=/x API_KEY_NAME=x TOKEN_LIMIT=x
+GOOGLE_APPLICATION_CREDENTIALS=/root/key.json
+INVALID CREDENTIALS: somebody
+max_tokens_2=abc two_pass_1: done custom_pass_1: done
+hf_oauth_callback hf_jwt_verify
+Basic authentication, Basic Qwen3ForCausalLM, basic Qwen3ForCausalLMs
+sk-bratislava-rack-01 sk-learn-something-very-long-name
+master_key=rank0 MASTER_KEY: node-1
+--no-secret foo --no-password foo
+http://h/page?auth=none&token=null
 docker -H x run -p 8888:80 image
 docker -H x login registry.local
 curl -sSL -o out http://h:80/
@@ -385,6 +414,7 @@ HF_TOKEN="$(cat /run/secrets/hf)"
 HF_TOKEN=${HF_TOKEN:?say it}
 token=args.hf_token, token=get_the_token()
 pass 1: done, pass: 12, pass=2/3, pass: ok, pass=12ms
+TOKEN1=5
 --db-pass DB_PASS, --auth-token=AUTH_TOKEN, [--api-key KEY]
 """
 
@@ -519,6 +549,7 @@ def test_a_long_name_of_parts_ends_in_a_secret() -> None:
 @pytest.mark.parametrize(
     "name", ["TOKEN", "HF_TOKEN", "A_1_API_KEY", "api_key", "my_secret", "hf_token", "my_TOKEN", "HF-TOKEN",
              "token", "apiKey", "X-Api-Key", "PGPASSWORD", "DB_PASS", "1_TOKEN", "clientSecret",
+             "HF_TOKEN_2", "TOKEN1", "API_KEYS", "API_KEY_PROD", "PASSWORD2", "CREDENTIALS",
              "db_pass", "pass", "_auth", "_authToken", "IMAGE_PULL_SECRET", "backend_token"],
 )  # fmt: skip
 def test_a_name_that_holds_a_secret(name: str) -> None:
@@ -528,6 +559,7 @@ def test_a_name_that_holds_a_secret(name: str) -> None:
 @pytest.mark.parametrize(
     "name", ["TOKENS", "keys", "tokenizer", "max_tokens", "eos_token", "EOS_TOKEN", "PWD", "OLDPWD",
              "HF_TOKEN_PATH", "secret_name", "passwordless", "node", "key", "eosToken", "pad-token",
+             "API_KEY_FILE", "TOKEN_LIMIT", "GOOGLE_APPLICATION_CREDENTIALS",
              "forward_pass", "auth", "basic_auth"],
 )  # fmt: skip
 def test_a_name_that_holds_none(name: str) -> None:

@@ -19,6 +19,7 @@ from sparkconsole.model.text.redact_shapes import (
     NAME,
     NAMES,
     NO_SECRET,
+    OF_A_STORE,
     OF_PROGRAMS,
     SHAPES,
     SIGNS,
@@ -183,7 +184,7 @@ def _behind(before: str, word: str) -> str:
         value = word
     elif not (equals and (secret_name(name) or secret_flag(name))):
         return ""
-    return "" if NO_SECRET.fullmatch(value) else value
+    return "" if NO_SECRET.fullmatch(value) or OF_A_STORE.match(word) else value
 
 
 def redact_data(data: Any) -> Any:

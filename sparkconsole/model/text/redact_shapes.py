@@ -18,9 +18,10 @@ _OF_TEXT = _no_part(
     "token", "in", "[be]os|pad|unk|sep|cls|end|per|max|min|num", "mask|stop|next", "image|video|audio|start"
 )
 _OVER_CODE = _no_part("pass", "pre|two", "post|grad", "first|graph", "custom|fusion|second", "forward")
+_RANK = r"""["']?[ \t]{0,9}[=:]{1,2}[ \t]{0,9}["']?(?:rank|node|worker|stage|host|gpu)[-_]?\d"""
 _WORDS = (
     rf"api[-_ ]?key|pass(?:word|wd|phrase|code|(?:(?<=[a-z\d][-_]pass)|(?-i:(?<=[a-z]Pass))){_OVER_CODE}"
-    rf"{_COUNT})|(?:access|private|auth|signing|encryption|account|subscription|master|session)[-_]?key"
+    rf"{_COUNT})|(?:access|private|auth|signing|encryption|account|subscription|session)[-_]?key|master[-_]?key(?!{_RANK})"
     r"|secret(?:[-_]?(?:access[-_]?)?key)?|(?:identity|registry)token|pwd?(?:(?<=[a-z][-_]pw)|(?<=[a-z][-_]pwd))"
     r"|_auth(?:(?<![\w.]_auth)|(?<=config__auth))"
 )
@@ -29,9 +30,20 @@ _TOKEN = (
     r"|pypi|slack|bot|jwt|oauth2?|user|private|personal|join|ngc|wandb|vault|deploy|security|service|sas)[-_]?"
     rf"(?i:token)|(?:TOKEN|Token(?<=[a-z]Token)){_OF_TEXT}){_COUNT}"
 )
-_NAMED = rf"(?:(?i:{_WORDS})|{_TOKEN}|(?:_|SSH)PASS|CLI_AUTH)"
+_SUFFIX = (  # which of several it is; `_PATH`, `_FILE` and the like name no secret
+    r"(?:(?<!pass)(?<!Pass)(?:[-_]?\d{1,2}|_(?i:prod(?:uction)?|dev(?:elopment)?|stag(?:e|ing)|test(?:ing)?|qa|live"
+    r"|old|new|primary|secondary|backup|main|default|admin|root|read|write|r[ow]))(?![\w-])"
+    r"|(?<=[Kk]ey)s(?![\w-])|(?<=KEY)S(?![\w-])|(?<=SECRET)S(?![\w-])|(?<=PASSWORD)S(?![\w-]))"
+)
+_CREDENTIALS = r"""(?<!APPLICATION_)CREDENTIALS?(?=["' \t]{0,3}=|["'][ \t]{0,3}:|\Z)"""
+_NAMED = (
+    rf"(?:(?:(?i:{_WORDS})|(?:_|SSH)PASS|CLI_AUTH){_SUFFIX}?|{_TOKEN}(?:{_SUFFIX}{_COUNT})?|{_CREDENTIALS})"
+)
 _BARE_TOKEN = rf"(?<![a-zA-Z0-9])(?i:token){_OF_TEXT}"
-_FLAG = rf"--?(?:[A-Za-z][\w-]*[-_])?(?:(?i:{_WORDS})|token|pass|pw|api[-_]k(?:ey?)?|hf[-_]t(?:o(?:ke?)?)?)"
+_FLAG = (
+    rf"--?(?!no[-_])(?:[A-Za-z][\w-]*[-_])?(?:"
+    rf"(?i:{_WORDS})|token|pass|pw|api[-_]k(?:ey?)?|hf[-_]t(?:o(?:ke?)?)?)"
+)
 _SIGN = r"""[^\s"',;&\])}]"""
 _PROSE = (
     r"none|null|true|false|str(?:ing)?|bytes|bool|int|optional|any|yes|no|on|off|not|is|was|are|must|needs?|takes"
@@ -57,10 +69,15 @@ _INNOCENT = (  # also what `passwd` answers, and what a program's source says a 
 )
 _QUOTED = r"""\\"[^"\n]*"?|[bru]?"(?:[^"\\\n]|\\.)*"?|[bru]?'(?:[^'\\\n]|\\.)*'?"""
 _VALUE = rf"""(?:\w{{0,30}}\()?\[?(?:{_QUOTED}|{_SIGN}+)"""
-_IS = r"""(?>\\?["']?[ \t]{0,40}(?:=>|:=|={1,2}|:(?![:/]))[ \t]{0,40})"""
-_HEADER = r"""(?>\\?["']?[ \t]{0,4}[:=][ \t]{0,4}\\?["']?)"""
+_BLANK = r"[ \t\xa0\u2007\u202f\u3000]"
+_IS = rf"""(?>\\?["']?{_BLANK}{{0,40}}(?:=>|:=|={{1,2}}|:(?![:/])){_BLANK}{{0,40}})"""
+_HEADER = rf"""(?>\\?["']?{_BLANK}{{0,4}}[:=]{_BLANK}{{0,4}}\\?["']?)"""
 _LINE = r"""[^"'\\\s][^"'\\\n]*"""
 _SCHEME = "(?i:basic|bearer|token|digest|negotiate|ntlm|AWS4-HMAC-SHA256)"
+_IN_BASE64 = (  # in base64: its first letters are text, and one of them is a colon
+    r"(?:[I-Za-f][A-Za-z0-9+/]{3}){0,60}?(?:O[g-v][\w+/=]{2}|[I-Za-f][DTjz][o-r][\w+/=]"
+    r"|[I-Za-f][A-Za-z0-9+/][AEIMQUYcgkosw048]6)[A-Za-z0-9+/]{0,900}={0,2}(?![\w+/=])"
+)
 _PROGRAM = r"""[^\n|;]{0,200}?\s"""
 
 _JOINED = (
@@ -83,6 +100,8 @@ AWAITS = re.compile(  # `NAME=` alone is an empty value
     rf"|(?i:authorization) ?[:=](?: ?{_SCHEME})?)\Z"
 )
 """Words of an argv after which a value comes as a word of its own: a header, or an assignment, in pieces."""
+OF_A_STORE = re.compile(rf"(?i:master[-_]?key){_RANK}")
+"""A key under which ranks meet."""
 NO_SECRET = re.compile(rf"""(?i:{_PROSE})?|(?:{_NO_VALUE}|{_PLACE}).*|{_STAND_IN}""")
 OF_PROGRAMS = (
     (("login", "sshpass", "mysql", "mariadb", "redis-cli", " config set"),
@@ -119,6 +138,7 @@ SHAPES: tuple[tuple[tuple[str, ...], str], ...] = (
     (("authorization",), rf"(?P<keep>(?i:authorization){_HEADER}{_SCHEME}\\?[\"'][ \t]{{1,9}}[\"']?)"
      rf"(?!-|(?i:https?://)){_INNOCENT}[^\s\"']{{2,}}"),
     (("cookie",), rf"(?P<keep>(?<![A-Za-z_])(?i:(?:set-)?cookie)(?!=){_HEADER}){_INNOCENT}{_LINE}"),
+    (("basic",), rf"(?P<keep>\b(?i:basic)[ \t]{{1,9}}){_IN_BASE64}"),
     (("bearer",), r"(?P<keep>\b(?i:bearer)\s+)(?!(?i:auth|token))[A-Za-z0-9._~+/=-]{8,}"),
     # Addresses: USER:PASSWORD@HOST, TOKEN@HOST on the web, queries, hooks.
     (("@",), rf"(?P<keep>://[^/\s:@]{{0,200}}:){_OPEN}[^/\s]{{1,400}}(?=@)"),
@@ -128,19 +148,20 @@ SHAPES: tuple[tuple[tuple[str, ...], str], ...] = (
      r"""[^\s:@/"'(),]{1,200}(?=@(?!sha\d)(?:[A-Za-z]|\d{1,3}(?:\.\d{1,3}){3}))"""),
     (("?", "&"),
      r"(?P<keep>[?&](?i:key|sig|signature|code|auth|token|pw|pass|x-(?:amz|goog)-(?:signature|credential))=)"
-     rf"""{_OPEN}[^&\s"'#]+"""),
+     rf"""{_OPEN}(?!(?i:{_PROSE})(?![^\s&"'#;,)]))[^&\s"'#]+"""),
     (("hooks",), r"(?P<keep>\b(?:hooks\.slack\.com/services|discord(?:app)?\.com/api/webhooks)/)[\w/-]+"),
     (("password",),
      r"(?P<keep>\b(?:machine\s\S{1,200}|default|login\s\S{1,200})\s(?:account\s\S{1,80}\s)?password\s)\S+"),
     (("password",), r"(?m:(?P<keep>^[ \t]{0,20}password[ \t])(?=\S{0,200}[^a-z\s])\S+[ \t]*$)"),
     (('"auth"',), r"""(?P<keep>"auth"\s{0,4}:\s{0,4}")[A-Za-z0-9+/=]{8,}"""),
     # What is one by itself.
-    (("hf_",), r"(?P<keep>)\bhf_(?:(?=[A-Za-z0-9]{0,80}[A-Z0-9])[A-Za-z0-9]{8,}|[a-z]{30,})"),
+    (("hf_",), r"(?P<keep>)\bhf_(?:(?:oauth|jwt)_(?=[\w.-]{0,80}[A-Z0-9])[\w.-]{7,}\w"
+     r"|(?=[A-Za-z0-9]{0,80}[A-Z0-9])[A-Za-z0-9]{8,}|[a-z]{30,})"),
     (("nvapi-", "sk-", "_pat_", "_oat_", "xox", "xapp-", "akia", "asia", "aiza", "ya29.", "npm_", "pypi-",
       "dop_v1_", "gsk_", "pplx-", "k_live_", "k_test_", "whsec_", "tskey-", "tgp_v1_", "xai-", "swmtkn-",
       "r8_", "swmkey-", "wandb_v1_", "api_org_", "sg.", ":aa", "eyj", "age-secret", "ghp_", "gho_", "ghu_",
       "ghs_", "ghr_", "glpat-", "gldt-", "glrt-", "glptt-", "glcbt-", "hvs.", "hvb.", "hvr."),
-     r"(?P<keep>)(?<![\w-])(?:nvapi-[\w-]{10,}|sk-[\w-]{16,}|gh[pousr]_\w{16,}|github_pat_\w{16,}"
+     r"(?P<keep>)(?<![\w-])(?:nvapi-[\w-]{10,}|sk-(?:(?=[\w-]{0,80}[A-Za-z0-9]{16})[\w-]{16,}|lf-[0-9a-f-]{36})|gh[pousr]_\w{16,}|github_pat_\w{16,}"
      r"|gl(?:pat|dt|rt|ptt|cbt)-[\w.-]{12,}|xox[abeoprs]-[\w-]{8,}|xapp-[\w-]{8,}|A[KS]IA[A-Z0-9]{16}\b"
      r"|AIza[\w-]{30,}|ya29\.[\w-]{16,}|npm_[A-Za-z0-9]{30,}|pypi-[\w-]{30,}|dckr_[po]at_[\w-]{16,}"
      r"|dop_v1_[0-9a-f]{32,}|gsk_[A-Za-z0-9]{30,}|pplx-[A-Za-z0-9]{30,}|[sr]k_(?:live|test)_\w{12,}"
@@ -153,5 +174,6 @@ SHAPES: tuple[tuple[tuple[str, ...], str], ...] = (
 """Signs of which one stands in every text that has the shape, in small letters; none: `NAMES` finds it."""
 SIGNS = tuple(sign for signs, _ in SHAPES for sign in signs)
 NAMES = re.compile(
-    r"""(?:key|token|pass(?:word|wd|phrase|code)?|secret|pwd|pw|api[-_]ke?|hf[-_]to?k?e?|_auth)["'\\ \t=:]"""
+    r"""(?:key|token|pass(?:word|wd|phrase|code)?|secret|pwd|pw|api[-_]ke?|hf[-_]to?k?e?|_auth|credential)s?"""
+    r"""(?:[-_]?\w{1,12})?["'\\\s=:>]"""
 )
