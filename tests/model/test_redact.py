@@ -61,6 +61,14 @@ sent Basic «dXNlcjpwYXNzdw==»
 basic «YW5uOlpxN3hXMnBMazl2VA==»
 basic «YW5uYTpacTd4VzJwTGs5dlQ=» and
 HF_TOKEN = «Zq7xW2pLk9vT»
+password=«Zq''7xW2pLk9vT»
+password=«a'b'Zq7x»
+password=«'a b'"c"Zq7x» next
+api_key: !vault «Zq7xW2pLk9vT»
+password={{ «Zq7xW2pLk9vT» }}
+<password>«Zq7xW2pLk9vT»</password>
+<server.apiKey encrypted="no"> «a b »</server.apiKey>
+curl --cookie '«sid=Zq7xW2pLk9vT»' http://h/
 password: «Zq7xW2pLk9vT»
 SMTP_PASSWORD="«…»"
 export NGC_API_KEY=«{MIXED}»
@@ -174,6 +182,10 @@ https://«ghp{MIXED}»:«x-oauth-basic»@github.com/x
 https://me:«pw»@host/x
 git+https://oauth2:«pw»@host/x
 postgres://me:«p@ss»@host/db
+curl -b "«a=b; c=d»" http://h/
+curl -sb «a=b» http://h/
+https://user:«p/K»@host/x
+https://user:«8080x/p»@host
 redis://:«pw»@host:6379
 ssh://me:«pw»@host
 me:«pw»@host
@@ -392,6 +404,12 @@ sk-bratislava-rack-01 sk-learn-something-very-long-name
 master_key=rank0 MASTER_KEY: node-1
 --no-secret foo --no-password foo
 http://h/page?auth=none&token=null
+password={{ vault_password }} and password={{name}}
+api_key: !secret hf_token1
+usage: <password> <token>
+<password></password> <token>${{TOKEN}}</token>
+curl --cookie jar.txt -b jar.txt http://h/
+http://h:8080/a@b http://h:80-90/a@b http://h:$PORT/a@b http://h/a:b/c
 docker -H x run -p 8888:80 image
 docker -H x login registry.local
 curl -sSL -o out http://h:80/

@@ -60,15 +60,24 @@ _STAND_IN = (  # a name as usage has it; in quotes what is none, or refers to on
     rf"""(?![^\s"',;:&\])}}|…])|\\?["'](?:(?i:{_PROSE})?|\$\{{\w{{1,80}}(?::?[-+?]|:\?[^}}"'\n]{{0,80}}"""
     r"""|:?-\$\w{1,80})?\}|\$\([^)\n]{0,200}\)|\$(?:[A-Z_]\w{0,80}|\d)|\$?\{\{[^}\n]{0,80}\}\})\\?["'](?!["'\w])"""
 )
+_ELSEWHERE = r"!(?i:env|secret|ref|sub|include|getatt)\b"
+"""A tag of YAML that names where the value is; any other stands before it."""
+_TAG = rf"(?:(?!{_ELSEWHERE})!\w{{1,20}}[ \t]{{1,9}})?+"
 _INNOCENT = (  # also what `passwd` answers, and what a program's source says a value is
-    rf"""(?!(?i:{_PROSE})(?![^\s"',;:&\])}}…])|{_NO_VALUE}|{_PLACE}|{_STAND_IN}|(?i:password|authentication"""
+    rf"""(?!(?i:{_PROSE})(?![^\s"',;:&\])}}…])|{_NO_VALUE}|{_PLACE}|{_STAND_IN}|{_ELSEWHERE}"""
+    r"""|(?i:password|authentication"""
     r"|all|you|user|permission|unrecogni[sz]ed|unknown|can(?:not|'t)|changing|updated|changed|unchanged|expired"
     r"|incorrect|wrong|bad|warning:|error:|enter)[ \t]+[A-Za-z']"
     r"""|["']?(?:\w{1,20}\.)?(?:(?:Optional|Union|Annotated|Literal|Final|ClassVar|[Ll]ist|[Dd]ict|[Tt]uple"""
     r"|Sequence)\[|Secret(?:Str|Bytes)(?![\w(])|Option<|(?:str|bytes|int|bool|None|Any)\|))"
 )
 _QUOTED = r"""\\"[^"\n]*"?|[bru]?"(?:[^"\\\n]|\\.)*"?|[bru]?'(?:[^'\\\n]|\\.)*'?"""
-_VALUE = rf"""(?:\w{{0,30}}\()?\[?(?:{_QUOTED}|{_SIGN}+)"""
+_JOINED = (
+    r"""(?:'(?:[^\s':,;&)\]}][^\s',;&)\]}]{0,200})?'|"(?:[^\s":,;&)\]}][^\s",;&)\]}]{0,200})?\""""
+    r"""|(?<=['"])[\w+/=.~!@#$%^*-]+)*+"""
+)
+"""What a shell joins to a quoted part: `'a'K`, `a''K`; nothing with blanks, which could be outside."""
+_VALUE = rf"""(?:\w{{0,30}}\()?\[?(?:{_QUOTED}|{_SIGN}+){_JOINED}"""
 _BLANK = r"[ \t\xa0\u2007\u202f\u3000]"
 _IS = rf"""(?>\\?["']?{_BLANK}{{0,40}}(?:=>|:=|={{1,2}}|:(?![:/])){_BLANK}{{0,40}})"""
 _HEADER = rf"""(?>\\?["']?{_BLANK}{{0,4}}[:=]{_BLANK}{{0,4}}\\?["']?)"""
@@ -80,11 +89,6 @@ _IN_BASE64 = (  # in base64: its first letters are text, and one of them is a co
 )
 _PROGRAM = r"""[^\n|;]{0,200}?\s"""
 
-_JOINED = (
-    r"""(?:'(?:[^\s':,;&)\]}][^\s',;&)\]}]{0,200})?'|"(?:[^\s":,;&)\]}][^\s",;&)\]}]{0,200})?\""""
-    r"""|(?<=['"])[\w+/=.~!@#$%^*-]+)*+"""
-)
-"""What a shell joins to a quoted part: `'a'K`, `a''K`; nothing with blanks, which could be outside."""
 _SINGLE = r"""(?:[^'\n]|'"'"')+"""
 _WITHIN = {"'": _SINGLE, '"': r"""(?:[^"\\\n]|\\.)+"""}
 """What stands in quotes; a single one in single ones as `shlex` has it."""
@@ -114,13 +118,22 @@ OF_PROGRAMS = (
       for q in _WITHIN),
     (("curl",), rf"""(?P<keep>\bcurl\b{_PROGRAM}{_USER}[^\s:'"]{{1,80}}:){_OPEN}(?:{_QUOTED}|[^\s'"]+)"""
      rf"{_JOINED}"),
+    (("cookie", "curl"),
+     rf"""(?P<keep>(?:\s--cookie{_GAP}|\bcurl\b{_PROGRAM}-[A-Za-z#]{{0,8}}b{_GAP})['"]?+)"""
+     rf"""{_OPEN}(?:(?<=')[^'\n=]{{1,200}}=[^'\n]+|(?<=")[^"\n=]{{1,200}}=[^"\n]+"""
+     r"""|[^\s"'=]{1,200}=[^\s"']+)"""),
     (("wandb login",), rf"(?P<keep>\bwandb login\b{_PROGRAM})(?:local-)?[0-9a-f]{{40}}"),
 )  # fmt: skip
 """What only the words before it make a secret: in an argv too."""
 SHAPES: tuple[tuple[tuple[str, ...], str], ...] = (
     # A word that a shell puts in quotes, `'NAME=a b'`; a name and its value; a token; a flag and its value.
     ((), rf"(?P<keep>'[\w-]{{0,80}}?{_NAMED}=){_INNOCENT}[^'\n]+"),
-    ((), rf"(?P<keep>{_NAMED}{_IS}\[?+){_INNOCENT}{_VALUE}"),
+    ((), rf"(?P<keep>{_NAMED}{_IS}{_TAG}\[?+){_INNOCENT}{_VALUE}"),
+    ((), rf"(?P<keep>{_NAMED}{_IS}\{{[ \t]{{1,9}})(?=\S{{0,80}}\d)(?=\S{{0,80}}[A-Za-z])"
+     rf"[^\s\"'{{}}:,=()]{{6,}}(?=[ \t]{{1,9}}\}})"),
+    (("</",),
+     rf"(?P<keep><[\w:.-]{{0,60}}?(?:{_NAMED}|{_BARE_TOKEN})(?:\s[^<>\n]{{0,200}})?>\s{{0,9}})"
+     rf"{_INNOCENT}[^<\s][^<\n]*(?=</)"),
     ((), rf"""(?P<keep>{_BARE_TOKEN}{_IS}\\?["']?)(?:(?=[\w.~+/-]{{0,80}}\d)(?=[\w.~+/-]{{0,80}}[A-Za-z])"""
      r"""[\w.~+/=-]{6,}|(?:(?<==)|(?<==")|(?=[A-Za-z]{20}))[A-Za-z]{10,}+(?![\w.~+/=(\[-]))"""),
     # `pass` alone is more often a step of a compiler, or what a test did.
@@ -142,6 +155,8 @@ SHAPES: tuple[tuple[tuple[str, ...], str], ...] = (
     (("bearer",), r"(?P<keep>\b(?i:bearer)\s+)(?!(?i:auth|token))[A-Za-z0-9._~+/=-]{8,}"),
     # Addresses: USER:PASSWORD@HOST, TOKEN@HOST on the web, queries, hooks.
     (("@",), rf"(?P<keep>://[^/\s:@]{{0,200}}:){_OPEN}[^/\s]{{1,400}}(?=@)"),
+    (("@",), rf"""(?P<keep>://[^/\s:@"'<>]{{1,200}}:){_OPEN}(?!\d{{1,5}}(?:/|-\d)|[<\[]|\$)"""
+     r"""[^\s@"'<>]{1,400}(?=@[A-Za-z\d\[])"""),
     (("@",), rf"(?P<keep>(?i:https?)://){_OPEN}(?!git@)[^/\s:@]{{1,400}}(?=@)"),
     (("@",), r"(?P<keep>(?i:https?)://)[^/\s:@]{16,400}(?=:[^/\s@]{1,400}@)"),
     (("@",), rf"(?P<keep>(?<![\w/:.@+-])(?!mailto:)[A-Za-z][\w.-]{{0,40}}:)(?!\d{{1,7}}@){_OPEN}"
