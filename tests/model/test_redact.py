@@ -524,6 +524,64 @@ def test_data_hides_by_its_keys_and_keeps_its_shape() -> None:
     assert redact_data(data) == hidden
 
 
+def test_what_stands_under_a_secret_key_is_hidden_however_deep() -> None:
+    data = {"api_keys": ["a", {"b": "c", "n": 1}], "password": {"old": "x", "new": ["y"]}, "names": ["a"]}
+    hidden = {"api_keys": ["***", {"b": "***", "n": 1}], "password": {"old": "***", "new": ["***"]}}
+    assert redact_data(data) == {**hidden, "names": ["a"]}
+
+
+def test_a_name_and_its_value_beside_it_are_a_pair() -> None:
+    data = {"env": [{"name": "HF_TOKEN", "value": "K"}, {"name": "HOME", "value": "/root"}]}
+    hidden = {"env": [{"name": "HF_TOKEN", "value": "***"}, {"name": "HOME", "value": "/root"}]}
+    assert redact_data(data) == hidden
+    assert redact_data({"Key": "DB_PASS", "Value": "K"}) == {"Key": "DB_PASS", "Value": "***"}
+
+
+def test_headers_in_data_are_hidden_by_their_names() -> None:
+    data = {"authorization": "K", "Cookie": "a", "set-cookie": ["b"], "author": "me", "cookies": 2}
+    assert redact_data(data) == {
+        "authorization": "***", "Cookie": "***", "set-cookie": ["***"], "author": "me", "cookies": 2
+    }  # fmt: skip
+
+
+def test_addresses_that_are_keys_lose_their_passwords_and_stay_two() -> None:
+    data = {"https://me:pw@host/": 1, "https://me:other@host/": 2, "https://host/": 3}
+    assert redact_data(data) == {"https://me:***@host/": 1, "https://me:***@host/ (2)": 2, "https://host/": 3}
+
+
+JSON_WORDS = [
+    ('{"token": "a \\"K"}', '{"token": "***"}'),
+    ('{"env":[{"name":"HF_TOKEN","value":"K"}],"n":1}', '{"env":[{"name":"HF_TOKEN","value":"***"}],"n":1}'),
+    ('{"a":  [1, 2.50]}', '{"a":  [1, 2.50]}'),
+    ('["a", {"n": 1}]', '["a", {"n": 1}]'),
+    ('{"a": ', '{"a": '),
+    ("[" * 100_000 + '"', "[" * 100_000 + '"'),
+]
+
+
+@pytest.mark.parametrize(("word", "hidden"), JSON_WORDS, ids=range(len(JSON_WORDS)))
+def test_a_word_of_json_hides_as_data_does(word: str, hidden: str) -> None:
+    assert redact_words(("serve", word)) == ("serve", hidden)
+
+
+BLOCKS = [
+    (
+        "a:\n  password: |\n    Zq7x W2p\n\n    Lk9\n  user: me",
+        "a:\n  password: |\n    ***\n\n    ***\n  user: me",
+    ),
+    ("api_key: >-\n  Zq7x\nnext: 1", "api_key: >-\n  ***\nnext: 1"),
+    ("- token: !vault |\n    $ANSIBLE\n- b", "- token: !vault |\n    ***\n- b"),
+    ("notes: |\n  plain words", "notes: |\n  plain words"),
+    ("token_file: |\n  plain words", "token_file: |\n  plain words"),
+]
+
+
+@pytest.mark.parametrize(("text", "hidden"), BLOCKS)
+def test_a_block_of_yaml_is_hidden_to_its_end(text: str, hidden: str) -> None:
+    assert redact(text) == hidden
+    assert "\n".join(map(LineRedactor(), text.split("\n"))) == hidden
+
+
 KEY = [
     "-----BEGIN OPENSSH PRIVATE KEY-----",
     "b3BlbnNz" * 8 + "aC1rZXkt",
@@ -538,6 +596,20 @@ def test_a_private_key_is_hidden_over_its_lines_and_no_line_after_it(before: str
     said = [line(before + text) for text in (*KEY, "done")]
     assert said == [before + text for text in (KEY[0], STARS, STARS, KEY[-1], "done")]
     assert redact("\n".join(KEY)) == "\n".join((KEY[0], STARS, STARS, KEY[-1]))
+
+
+@pytest.mark.parametrize(("before", "after"), [('"', '",'), ("'", "' \\"), ('  "', '\\n" +'), ('"', '\\n"')])
+def test_a_private_key_in_quoted_lines_is_hidden(before: str, after: str) -> None:
+    shown = redact("\n".join(before + text + after for text in KEY))
+    assert KEY[1] not in shown
+    assert KEY[2] not in shown
+    assert shown.count(STARS) >= 2
+
+
+def test_a_private_key_behind_a_tab_is_hidden() -> None:
+    key = ("-----BEGIN\tPRIVATE KEY-----", *KEY[1:])
+    assert redact("\n".join(key)) == "\n".join((key[0], STARS, STARS, KEY[-1]))
+    assert redact(f"{key[0]}MIIE{KEY[-1]}") == f"{key[0]}{STARS}{KEY[-1]}"
 
 
 def test_a_key_that_is_cut_off_hides_no_sentence_behind_it() -> None:

@@ -5,6 +5,7 @@ Only what is shown or kept comes by here: what is carried out still has them.
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,7 +16,9 @@ from typing import Any
 from sparkconsole.model.text.printable import printable, without_escapes
 from sparkconsole.model.text.redact_shapes import (
     AWAITS,
+    BLOCK,
     FLAG_WORD,
+    HEADER_NAME,
     NAME,
     NAMES,
     NO_SECRET,
@@ -33,7 +36,9 @@ LEAST_GIVEN = 4
 
 
 _Compiled = tuple[tuple[tuple[str, ...], re.Pattern[str]], ...]
-_BODY = re.compile(r"[A-Za-z0-9+/=]{1,120}")
+_BODY = re.compile(r"""["']?[A-Za-z0-9+/=]{1,120}(?:\\r)?(?:\\n)?["']?""")
+_ENDS = " \t\r\n,;+\\"
+"""What a program's source has behind a line in quotes."""
 _MOST_BODY = 400
 _OFTEN = 400
 _NEAR = 120
@@ -87,7 +92,7 @@ def _redacted(text: str) -> str:
     named = NAMES.search(low) is not None
     if not named and not any(sign in low for sign in SIGNS):
         return text
-    if "PRIVATE KEY" in text and "\n" in text:
+    if "\n" in text and ("PRIVATE KEY" in text or BLOCK.search(text)):
         return "\n".join(map(LineRedactor(), text.split("\n")))
     return _starred(text, shapes(), named=named)
 
@@ -111,21 +116,31 @@ def shapes() -> _Compiled:
 
 
 class LineRedactor:
-    """Redacts one line after another of one text: also a private key, which goes over several."""
+    """Redacts one line after another of one text: also a private key and a block, which go over several."""
 
-    __slots__ = ("_left", "_words")
+    __slots__ = ("_block", "_left", "_words")
 
     def __init__(self) -> None:
         self._left = self._words = 0
+        self._block: int | None = None
 
     def __call__(self, line: str) -> str:
         """The line without its secrets."""
-        words = line.split(" ")
+        bare = line.lstrip(" \t")
+        depth = len(line) - len(bare)
+        if self._block is not None and (depth > self._block or not bare.strip()):
+            return line[:depth] + STARS if bare.strip() else line
+        end = line.rstrip()[-3:]
+        self._block = depth if ("|" in end or ">" in end) and BLOCK.search(line) else None
+        return self._in_key(line)
+
+    def _in_key(self, line: str) -> str:
+        words = line.rstrip(_ENDS).split(" ")
         if self._left and "-----END" not in line and (":" in line or len(words) <= self._words):
             self._left -= 1
-            hide = _BODY.fullmatch(words[-1].rstrip("\r\n")) is not None
+            hide = _BODY.fullmatch(words[-1]) is not None
             return " ".join((*words[:-1], STARS)) if hide else redact(line)
-        before, begin, rest = line.partition("-----BEGIN ")
+        before, begin, rest = line.replace("-----BEGIN\t", "-----BEGIN ", 1).partition("-----BEGIN ")
         begins = begin and "PRIVATE KEY" in rest and "-----END" not in rest
         self._left, self._words = (_MOST_BODY, len(before.split(" "))) if begins else (0, 0)
         return redact(line)
@@ -160,8 +175,22 @@ def _pieces(words: Sequence[str]) -> list[tuple[str, str]]:
         secret = _behind(before, word)
         if not secret and _awaited([shown for shown, _ in found[-3:]], before, words[at : at + 3]):
             secret = word
-        found.append((word.removesuffix(secret) + STARS if secret else line(word), secret))
+        shown = word.removesuffix(secret) + STARS if secret else _json(word) or line(word)
+        found.append((shown, secret))
     return found
+
+
+def _json(word: str) -> str:
+    """A word of an argv that is JSON with secrets, without them; empty: it is none, or has none."""
+    if word[:1] not in ("{", "[") or '"' not in word:
+        return ""
+    try:
+        data = json.loads(word)
+        safe = redact_data(data)
+    except (ValueError, RecursionError):
+        return ""
+    between = (", ", ": ") if '": ' in word else (",", ":")
+    return "" if safe == data else json.dumps(safe, ensure_ascii=False, separators=between)
 
 
 def _awaited(shown: Sequence[str], before: str, words: Sequence[str]) -> bool:
@@ -192,10 +221,34 @@ def redact_data(data: Any) -> Any:
     if isinstance(data, str):
         return redact(without_escapes(data))
     if isinstance(data, Mapping):
-        hidden = {k for k, v in data.items() if secret_name(str(k)) and isinstance(v, str) and v}
-        return {k: STARS if k in hidden else redact_data(v) for k, v in data.items()}
+        return _redacted_mapping(data)
     if isinstance(data, (list, tuple)):
         if all(isinstance(item, str) for item in data):
             return list(redact_words(data))
         return [redact_data(item) for item in data]
     return data
+
+
+def _redacted_mapping(data: Mapping[Any, Any]) -> dict[Any, Any]:
+    named = next((str(data[k]) for k in ("name", "Name", "key", "Key") if isinstance(data.get(k), str)), "")
+    found: dict[Any, Any] = {}
+    for key, value in data.items():
+        secret = _secret_key(str(key)) or (key in ("value", "Value") and _secret_key(named))
+        shown = redact(key) if isinstance(key, str) and "://" in key else key
+        if shown in found:
+            shown = f"{shown} ({len(found) + 1})"  # keys that differ in their secrets only
+        found[shown] = _hidden(value) if secret else redact_data(value)
+    return found
+
+
+def _secret_key(name: str) -> bool:
+    return secret_name(name) or HEADER_NAME.fullmatch(name) is not None
+
+
+def _hidden(data: Any) -> Any:
+    """Every text of `data` as `***`; numbers stay, which are counts."""
+    if isinstance(data, str):
+        return STARS if data else data
+    if isinstance(data, Mapping):
+        return {key: _hidden(value) for key, value in data.items()}
+    return [_hidden(item) for item in data] if isinstance(data, (list, tuple)) else data

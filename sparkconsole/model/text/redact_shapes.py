@@ -60,11 +60,13 @@ _STAND_IN = (  # a name as usage has it; in quotes what is none, or refers to on
     rf"""(?![^\s"',;:&\])}}|…])|\\?["'](?:(?i:{_PROSE})?|\$\{{\w{{1,80}}(?::?[-+?]|:\?[^}}"'\n]{{0,80}}"""
     r"""|:?-\$\w{1,80})?\}|\$\([^)\n]{0,200}\)|\$(?:[A-Z_]\w{0,80}|\d)|\$?\{\{[^}\n]{0,80}\}\})\\?["'](?!["'\w])"""
 )
+_BEGIN = r"[|>][-+\d]{0,2}[ \t]{0,9}"
+"""What stands behind a key of YAML before a block of lines."""
 _ELSEWHERE = r"!(?i:env|secret|ref|sub|include|getatt)\b"
 """A tag of YAML that names where the value is; any other stands before it."""
 _TAG = rf"(?:(?!{_ELSEWHERE})!\w{{1,20}}[ \t]{{1,9}})?+"
 _INNOCENT = (  # also what `passwd` answers, and what a program's source says a value is
-    rf"""(?!(?i:{_PROSE})(?![^\s"',;:&\])}}…])|{_NO_VALUE}|{_PLACE}|{_STAND_IN}|{_ELSEWHERE}"""
+    rf"""(?!(?i:{_PROSE})(?![^\s"',;:&\])}}…])|{_NO_VALUE}|{_PLACE}|{_STAND_IN}|{_ELSEWHERE}|{_BEGIN}(?![^\r\n])"""
     r"""|(?i:password|authentication"""
     r"|all|you|user|permission|unrecogni[sz]ed|unknown|can(?:not|'t)|changing|updated|changed|unchanged|expired"
     r"|incorrect|wrong|bad|warning:|error:|enter)[ \t]+[A-Za-z']"
@@ -98,6 +100,11 @@ _LOGIN = rf"(?:docker|podman|nerdctl){_GLOBAL}[ \t]{{1,9}}login\b"
 _MYSQL = r"(?:mysql|mariadb)(?:-?(?:dump|admin))?"
 _USER = rf"(?:-[A-Za-z#]{{0,8}}[uU]|--(?:proxy-)?user){_GAP}"
 NAME = re.compile(rf"[\w.-]*?(?:{_NAMED}|{_BARE_TOKEN}|(?<![a-zA-Z0-9])(?i:pass){_OVER_CODE})")
+BLOCK = re.compile(
+    rf"""(?:{_NAMED}|{_BARE_TOKEN})["']?:[ \t]{{1,9}}(?:!\w{{1,20}}[ \t]{{1,9}})?{_BEGIN}\r?$""", re.M
+)
+"""A key of YAML whose value is the deeper lines behind it."""
+HEADER_NAME = re.compile(r"(?i:(?:proxy[-_])?authorization|(?:set[-_])?cookie)")
 FLAG_WORD = re.compile(_FLAG)
 AWAITS = re.compile(  # `NAME=` alone is an empty value
     rf"(?:(?:{_NAMED}|{_BARE_TOKEN})(?::| (?:=>|:=|={{1,2}}|:))|(?i:cookie) ?:"
@@ -183,7 +190,7 @@ SHAPES: tuple[tuple[tuple[str, ...], str], ...] = (
      r"|whsec_[\w+/=-]{16,}|hv[sbr]\.[\w-]{16,}|tskey-\w{1,20}-[\w-]{8,}|tgp_v1_[\w-]{16,}|r8_[A-Za-z0-9]{30,}"
      r"|xai-[A-Za-z0-9]{30,}|wandb_v1_\w{16,}|SWM(?:TKN|KEY)-1-[\w/+-]{20,}|api_org_[A-Za-z]{20,}"
      r"|SG\.[\w-]{16,}\.[\w-]{16,}|\d{8,10}:AA[\w-]{30,}|eyJ[\w-]{8,}\.[\w-]{4,}\.[\w-]*|AGE-SECRET-KEY-1\w{16,})"),
-    (("private key",), r"(?P<keep>-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----)[^-\n]+"),
+    (("private key",), r"(?P<keep>-----BEGIN[ \t][A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----)[^-\n]+"),
     *OF_PROGRAMS,
 )  # fmt: skip
 """Signs of which one stands in every text that has the shape, in small letters; none: `NAMES` finds it."""
