@@ -135,6 +135,7 @@ OF_PROGRAMS = (
 SHAPES: tuple[tuple[tuple[str, ...], str], ...] = (
     # A word that a shell puts in quotes, `'NAME=a b'`; a name and its value; a token; a flag and its value.
     ((), rf"(?P<keep>'[\w-]{{0,80}}?{_NAMED}=){_INNOCENT}[^'\n]+"),
+    ((), rf"(?P<keep>(?:(?i:api[-_]?keys)|(?:SECRET|PASSWORD)S)=){_INNOCENT}[^\s\"';&\])}}]++"),
     ((), rf"(?P<keep>{_NAMED}{_IS}{_TAG}\[?+){_INNOCENT}{_VALUE}"),
     ((), rf"(?P<keep>{_NAMED}{_IS}\{{[ \t]{{1,9}})(?=\S{{0,80}}\d)(?=\S{{0,80}}[A-Za-z])"
      rf"[^\s\"'{{}}:,=()]{{6,}}(?=[ \t]{{1,9}}\}})"),
