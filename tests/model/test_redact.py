@@ -43,6 +43,34 @@ MYSQL_PWD=«pw1» mysql
 SSHPASS=«xy» sshpass -e
 REDISCLI_AUTH=«abc»
 DB_PASS=«hunter2»
+HF_TOKEN_2=«Zq7xW2pLk9vT»
+TOKEN1=«Zq7xW2pLk9vT»
+API_KEY_PROD=«Zq7xW2pLk9vT»
+API_KEYS=«Zq7xW2pLk9vT»
+API_KEYS=«Zq7xW2pLk9vT,K2» next
+api_keys: «Zq7xW2pLk9vT»
+PASSWORD2=«Zq7xW2pLk9vT»
+DB_PASS_2=«Zq7xW2pLk9vT»
+CREDENTIALS=«Zq7xW2pLk9vT»
+GIT_CREDENTIALS="«Zq7xW2pLk9vT»"
+SECRET_KEY_STAGING: «Zq7xW2pLk9vT»
+hf_token_dev=«Zq7xW2pLk9vT»
+hf_«oauth_Zq7xW2pLk9vT»
+hf_«jwt_{JWT}»
+sent Basic «dXNlcjpwYXNz»
+sent Basic «dXNlcjpwYXNzdw==»
+basic «YW5uOlpxN3hXMnBMazl2VA==»
+basic «YW5uYTpacTd4VzJwTGs5dlQ=» and
+HF_TOKEN = «Zq7xW2pLk9vT»
+password=«Zq''7xW2pLk9vT»
+password=«a'b'Zq7x»
+password=«'a b'"c"Zq7x» next
+api_key: !vault «Zq7xW2pLk9vT»
+password={{ «Zq7xW2pLk9vT» }}
+<password>«Zq7xW2pLk9vT»</password>
+<server.apiKey encrypted="no"> «a b »</server.apiKey>
+curl --cookie '«sid=Zq7xW2pLk9vT»' http://h/
+password: «Zq7xW2pLk9vT»
 SMTP_PASSWORD="«…»"
 export NGC_API_KEY=«{MIXED}»
 WANDB_API_KEY=«{HEX}»
@@ -106,6 +134,23 @@ sshpass -p «pw» ssh node
 sshpass -p«pw» ssh node
 sshpass -p «'my pw'» ssh node
 mysql -uroot -p«pw» db
+docker -H x login -u u -p «K»
+docker --context=far -D --log-level debug login -u u -p «K» host
+sh -c "docker  login -u u -p «K»"
+docker login -u u -p	«K» host
+docker login -u u -p   «"a b"» host
+docker login -u u '-p«a b»' host
+nerdctl --namespace n login -p «K»
+curl -u "u:«ab K»" http://host/
+curl -u 'u v:«ab K»' http://host/
+curl -su u:«K» http://host/
+curl -sSu "u:«a'b»" http://host/
+curl -U u:«K» http://host/
+curl --proxy-user  u:«K» http://host/
+mysql '-p«K x»' db
+mysql -uroot "-p«K x»" db
+mariadb-dump -uroot -p«K» db
+sshpass '-p«a b»' ssh node
 curl -u me:«pw» http://host/
 curl --user 'me:«pw»' http://host/
 redis-cli -h h -a «pw» ping
@@ -119,6 +164,8 @@ Authorization: Basic «dXNlcjpwYXNz»
 curl -H 'Authorization: «abcdef»' http://h/
 "Authorization": "Bearer «abc»"
 authorization=Bearer «abc»
+curl -H "Authorization: Bearer" «abcdef» http://h/
+curl -H 'Proxy-Authorization: Basic' '«abcdef»' -v
 Proxy-Authorization: Basic «dXNlcjpwYXNz»
 Authorization: AWS4-HMAC-SHA256 «Credential=AKIA/x, SignedHeaders=h, Signature=abc»
 X-Api-Key: «abc»
@@ -136,6 +183,10 @@ https://«ghp{MIXED}»:«x-oauth-basic»@github.com/x
 https://me:«pw»@host/x
 git+https://oauth2:«pw»@host/x
 postgres://me:«p@ss»@host/db
+curl -b "«a=b; c=d»" http://h/
+curl -sb «a=b» http://h/
+https://user:«p/K»@host/x
+https://user:«8080x/p»@host
 redis://:«pw»@host:6379
 ssh://me:«pw»@host
 me:«pw»@host
@@ -344,6 +395,30 @@ PASS: test_7
 forward_pass: 12ms post_grad_custom_post_pass=x
 self._auth = None
 npm:left-pad@1.2.3
+HF_TOKEN_FILE=/x API_KEY_NAME=x TOKEN_LIMIT=x
+GOOGLE_APPLICATION_CREDENTIALS=/root/key.json
+INVALID CREDENTIALS: somebody
+max_tokens_2=abc two_pass_1: done custom_pass_1: done
+hf_oauth_callback hf_jwt_verify
+Basic authentication, Basic Qwen3ForCausalLM, basic Qwen3ForCausalLMs
+sk-bratislava-rack-01 sk-learn-something-very-long-name
+master_key=rank0 MASTER_KEY: node-1
+--no-secret foo --no-password foo
+http://h/page?auth=none&token=null
+password={{ vault_password }} and password={{name}}
+api_key: !secret hf_token1
+usage: <password> <token>
+<password></password> <token>${{TOKEN}}</token>
+curl --cookie jar.txt -b jar.txt http://h/
+http://h:8080/a@b http://h:80-90/a@b http://h:$PORT/a@b http://h/a:b/c
+docker -H x run -p 8888:80 image
+docker -H x login registry.local
+curl -sSL -o out http://h:80/
+mysql -uroot -p -h db
+curl -H "Authorization: Bearer" http://h/ -v
+echo HF_TOKEN = None
+tell me the password: it is off
+Authorization: is off
 """
 
 
@@ -358,6 +433,7 @@ HF_TOKEN="$(cat /run/secrets/hf)"
 HF_TOKEN=${HF_TOKEN:?say it}
 token=args.hf_token, token=get_the_token()
 pass 1: done, pass: 12, pass=2/3, pass: ok, pass=12ms
+TOKEN1=5
 --db-pass DB_PASS, --auth-token=AUTH_TOKEN, [--api-key KEY]
 """
 
@@ -395,6 +471,16 @@ WORDS = [
     (f"wandb login --relogin {HEX}", "wandb login --relogin ***"),
     ("npm config set //r/:_authToken y", "npm config set //r/:_authToken ***"),
     ("vllm serve --hf-token --port 1", "vllm serve --hf-token --port 1"),
+    ("curl -H X-Api-Key: K http://h", "curl -H X-Api-Key: *** http://h"),
+    ("curl -H Authorization: Bearer K http://h", "curl -H Authorization: Bearer *** http://h"),
+    ("curl -H Proxy-Authorization: K -v", "curl -H Proxy-Authorization: *** -v"),
+    ("curl -H Cookie: a=b; c=d http://h", "curl -H Cookie: *** *** http://h"),
+    ("echo HF_TOKEN = K", "echo HF_TOKEN = ***"),
+    ("echo db_pwd: K and more", "echo db_pwd: *** and more"),
+    ("docker -H x login -u u -p K", "docker -H x login -u u -p ***"),
+    ("curl -su u:K http://h", "curl -su u:*** http://h"),
+    ("env HF_TOKEN= python x", "env HF_TOKEN= python x"),
+    ("echo secret => K", "echo secret => ***"),
     ("serve M --api-key None", "serve M --api-key None"),
 ]
 
@@ -415,6 +501,19 @@ def test_a_word_with_spaces_is_hidden_whole() -> None:
     )
 
 
+def test_a_password_with_blanks_is_one_word_of_an_argv() -> None:
+    assert redact_words(("curl", "-u", "u:ab K", "http://h")) == ("curl", "-u", "u:***", "http://h")
+    assert redact_words(("mysql", "-pK x", "db")) == ("mysql", "-p***", "db")
+    assert redact_words(("docker", "login", "-p", "it's K", "h")) == ("docker", "login", "-p", "***", "h")
+    assert redact_words(("sh", "-c", "docker  login -p\tK")) == ("sh", "-c", "docker  login -p\t***")
+
+
+@pytest.mark.parametrize("name", ["Authorization: Bearer", "X-Api-Key:", "Authorization: ", "HF_TOKEN:"])
+@pytest.mark.parametrize("value", ["Zq7xW2pLk9vT", "Zq7x W2pL"])
+def test_a_header_in_words_of_blanks_awaits_its_value(name: str, value: str) -> None:
+    assert redact_words(("curl", "-H", name, value, "http://h")) == ("curl", "-H", name, STARS, "http://h")
+
+
 def test_data_hides_by_its_keys_and_keeps_its_shape() -> None:
     data = {"token": "abc", "n": 1, "rows": [{"apiKey": "x", "argv": ["--api_key", "K"]}], "tokens": "7"}
     hidden = {
@@ -424,6 +523,64 @@ def test_data_hides_by_its_keys_and_keeps_its_shape() -> None:
         "tokens": "7",
     }
     assert redact_data(data) == hidden
+
+
+def test_what_stands_under_a_secret_key_is_hidden_however_deep() -> None:
+    data = {"api_keys": ["a", {"b": "c", "n": 1}], "password": {"old": "x", "new": ["y"]}, "names": ["a"]}
+    hidden = {"api_keys": ["***", {"b": "***", "n": 1}], "password": {"old": "***", "new": ["***"]}}
+    assert redact_data(data) == {**hidden, "names": ["a"]}
+
+
+def test_a_name_and_its_value_beside_it_are_a_pair() -> None:
+    data = {"env": [{"name": "HF_TOKEN", "value": "K"}, {"name": "HOME", "value": "/root"}]}
+    hidden = {"env": [{"name": "HF_TOKEN", "value": "***"}, {"name": "HOME", "value": "/root"}]}
+    assert redact_data(data) == hidden
+    assert redact_data({"Key": "DB_PASS", "Value": "K"}) == {"Key": "DB_PASS", "Value": "***"}
+
+
+def test_headers_in_data_are_hidden_by_their_names() -> None:
+    data = {"authorization": "K", "Cookie": "a", "set-cookie": ["b"], "author": "me", "cookies": 2}
+    assert redact_data(data) == {
+        "authorization": "***", "Cookie": "***", "set-cookie": ["***"], "author": "me", "cookies": 2
+    }  # fmt: skip
+
+
+def test_addresses_that_are_keys_lose_their_passwords_and_stay_two() -> None:
+    data = {"https://me:pw@host/": 1, "https://me:other@host/": 2, "https://host/": 3}
+    assert redact_data(data) == {"https://me:***@host/": 1, "https://me:***@host/ (2)": 2, "https://host/": 3}
+
+
+JSON_WORDS = [
+    ('{"token": "a \\"K"}', '{"token": "***"}'),
+    ('{"env":[{"name":"HF_TOKEN","value":"K"}],"n":1}', '{"env":[{"name":"HF_TOKEN","value":"***"}],"n":1}'),
+    ('{"a":  [1, 2.50]}', '{"a":  [1, 2.50]}'),
+    ('["a", {"n": 1}]', '["a", {"n": 1}]'),
+    ('{"a": ', '{"a": '),
+    ("[" * 100_000 + '"', "[" * 100_000 + '"'),
+]
+
+
+@pytest.mark.parametrize(("word", "hidden"), JSON_WORDS, ids=range(len(JSON_WORDS)))
+def test_a_word_of_json_hides_as_data_does(word: str, hidden: str) -> None:
+    assert redact_words(("serve", word)) == ("serve", hidden)
+
+
+BLOCKS = [
+    (
+        "a:\n  password: |\n    Zq7x W2p\n\n    Lk9\n  user: me",
+        "a:\n  password: |\n    ***\n\n    ***\n  user: me",
+    ),
+    ("api_key: >-\n  Zq7x\nnext: 1", "api_key: >-\n  ***\nnext: 1"),
+    ("- token: !vault |\n    $ANSIBLE\n- b", "- token: !vault |\n    ***\n- b"),
+    ("notes: |\n  plain words", "notes: |\n  plain words"),
+    ("token_file: |\n  plain words", "token_file: |\n  plain words"),
+]
+
+
+@pytest.mark.parametrize(("text", "hidden"), BLOCKS)
+def test_a_block_of_yaml_is_hidden_to_its_end(text: str, hidden: str) -> None:
+    assert redact(text) == hidden
+    assert "\n".join(map(LineRedactor(), text.split("\n"))) == hidden
 
 
 KEY = [
@@ -440,6 +597,20 @@ def test_a_private_key_is_hidden_over_its_lines_and_no_line_after_it(before: str
     said = [line(before + text) for text in (*KEY, "done")]
     assert said == [before + text for text in (KEY[0], STARS, STARS, KEY[-1], "done")]
     assert redact("\n".join(KEY)) == "\n".join((KEY[0], STARS, STARS, KEY[-1]))
+
+
+@pytest.mark.parametrize(("before", "after"), [('"', '",'), ("'", "' \\"), ('  "', '\\n" +'), ('"', '\\n"')])
+def test_a_private_key_in_quoted_lines_is_hidden(before: str, after: str) -> None:
+    shown = redact("\n".join(before + text + after for text in KEY))
+    assert KEY[1] not in shown
+    assert KEY[2] not in shown
+    assert shown.count(STARS) >= 2
+
+
+def test_a_private_key_behind_a_tab_is_hidden() -> None:
+    key = ("-----BEGIN\tPRIVATE KEY-----", *KEY[1:])
+    assert redact("\n".join(key)) == "\n".join((key[0], STARS, STARS, KEY[-1]))
+    assert redact(f"{key[0]}MIIE{KEY[-1]}") == f"{key[0]}{STARS}{KEY[-1]}"
 
 
 def test_a_key_that_is_cut_off_hides_no_sentence_behind_it() -> None:
@@ -469,6 +640,7 @@ def test_a_long_name_of_parts_ends_in_a_secret() -> None:
 @pytest.mark.parametrize(
     "name", ["TOKEN", "HF_TOKEN", "A_1_API_KEY", "api_key", "my_secret", "hf_token", "my_TOKEN", "HF-TOKEN",
              "token", "apiKey", "X-Api-Key", "PGPASSWORD", "DB_PASS", "1_TOKEN", "clientSecret",
+             "HF_TOKEN_2", "TOKEN1", "API_KEYS", "API_KEY_PROD", "PASSWORD2", "CREDENTIALS",
              "db_pass", "pass", "_auth", "_authToken", "IMAGE_PULL_SECRET", "backend_token"],
 )  # fmt: skip
 def test_a_name_that_holds_a_secret(name: str) -> None:
@@ -478,6 +650,7 @@ def test_a_name_that_holds_a_secret(name: str) -> None:
 @pytest.mark.parametrize(
     "name", ["TOKENS", "keys", "tokenizer", "max_tokens", "eos_token", "EOS_TOKEN", "PWD", "OLDPWD",
              "HF_TOKEN_PATH", "secret_name", "passwordless", "node", "key", "eosToken", "pad-token",
+             "API_KEY_FILE", "TOKEN_LIMIT", "GOOGLE_APPLICATION_CREDENTIALS",
              "forward_pass", "auth", "basic_auth"],
 )  # fmt: skip
 def test_a_name_that_holds_none(name: str) -> None:
