@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import os
 import re
 import signal
 import socket
@@ -18,6 +19,8 @@ import pytest
 from aiohttp import web
 
 from sparkconsole import cli
+from sparkconsole.defect import defect
+from sparkconsole.tui.web import server as server_module
 from sparkconsole.tui.web.server import ConsoleServer
 from tests.testbed.waiting import until
 
@@ -168,7 +171,14 @@ async def test_a_page_cannot_ask_for_a_size_that_hurts(size: str) -> None:
 
 
 @pytest.mark.programs
-@pytest.mark.parametrize("message", ["{}", "no json", '["resize", []]'])
+@pytest.mark.parametrize(
+    "message",
+    [
+        "{}", "no json", '["resize", []]', "[" * 60_000, '["ping", ' + "[" * 60_000,
+        '["resize", {"width": NaN, "height": 24}]', '["resize", {"width": 80, "height": Infinity}]',
+    ],
+    ids=lambda text: text[:30],
+)  # fmt: skip
 async def test_what_is_no_message_ends_the_tab_and_nothing_else(message: str) -> None:
     async with served() as (server, browser):
         async with browser.ws_connect(server.address + "ws", headers=origin(server)) as stream:
@@ -217,6 +227,60 @@ def test_the_command_prints_an_address_that_works(tmp_path: Path) -> None:
         finally:
             program.kill()
     assert re.fullmatch(rf"http://127\.0\.0\.1:{port}/[\w-]{{30,}}/", address)
+
+
+NO_HTTP = {
+    "another method": "FOO\r\n\r\n",
+    "TLS": "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n",
+    "a long path": f"GET /{'a' * 300_000} HTTP/1.1\r\n\r\n",
+    "two lengths": "POST / HTTP/1.1\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nabc",
+    "chunks that are none": "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+    "no address": "GET http://[::/ HTTP/1.1\r\n\r\n",
+    "a proxy's": "CONNECT a:b HTTP/1.1\r\n\r\n",
+    "of all": "OPTIONS * HTTP/1.1\r\nHost: 127.0.0.1:PORT\r\n\r\n",
+    "no gzip": "POST / HTTP/1.1\r\nContent-Length: 9\r\nContent-Encoding: gzip\r\n\r\nababababa",
+    "of the owner": "GET /SECRET/" + "a" * 9000 + " HTTP/1.1\r\n\r\n",
+}
+
+
+def sent_raw(port: int, request: bytes) -> bytes:
+    """The first line of the answer."""
+    with socket.create_connection(("127.0.0.1", port), 20) as stream:
+        stream.sendall(request)
+        return stream.makefile("rb").readline()
+
+
+@pytest.mark.programs
+def test_a_bad_request_of_anybody_is_answered_and_no_defect_and_leaves_no_file(tmp_path: Path) -> None:
+    port = free_port()
+    words = (sys.executable, "-m", "sparkconsole", "--demo", "web", "--port", str(port))
+    surroundings = {**os.environ, "HOME": str(tmp_path), "XDG_STATE_HOME": str(tmp_path)}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(words, text=True, cwd=tmp_path, env=surroundings, **pipes) as program:  # type: ignore[call-overload]
+        try:
+            secret = program.stdout.readline().split("/")[3]
+            until(lambda: answers(port), "it answers")
+            for name, request in NO_HTTP.items():
+                text = request.replace("SECRET", secret).replace("PORT", str(port))
+                assert re.search(rb" 40[03] ", sent_raw(port, text.encode("latin-1"))), name
+            program.send_signal(signal.SIGINT)
+            assert program.communicate(timeout=20)[1].strip() == ""
+        finally:
+            program.kill()
+    assert list(tmp_path.rglob("defects/*")) == []
+
+
+def test_what_is_kept_of_a_defect_has_not_the_secret_path(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    monkeypatch.setattr(web, "run_app", lambda application, **_: application.close())
+    assert server_module.serve(("--demo",), free_port()) == 0
+    secret = capsys.readouterr().out.split("/")[3]
+    told = defect(f"KeyError: /{secret}/", f"Traceback\nGET /{secret}/ws\n")
+    assert secret not in str(told)
+    (kept,) = tmp_path.rglob("defects/*")
+    assert "GET /***/ws" in kept.read_text()
 
 
 @pytest.mark.parametrize(("port", "code"), [("99999", 2), ("-1", 2), ("0", 2), ("taken", 4)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 import socket
 import sys
@@ -10,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler, Middleware
 from textual_serve.server import Server, to_int
 
 from sparkconsole.clock import together
 from sparkconsole.errors import Refused
+from sparkconsole.model.text.redact import learn
 from sparkconsole.tui.web.viewer import Viewer
 
 HERE = Path(__file__).parent
@@ -22,6 +25,9 @@ LOOPBACK = "127.0.0.1"
 MOST_BYTES = 1 << 20
 """Of one message from the browser: a long paste."""
 SIZE = (("width", 80), ("height", 24))
+_BAD_MESSAGE = (ValueError, TypeError, LookupError, AttributeError, AssertionError, RecursionError)
+"""What textual-serve falls over where a message is none of its page's."""
+_BAD_REQUEST = (HttpProcessingError, web.RequestPayloadError)
 
 
 class ConsoleServer(Server):
@@ -48,6 +54,7 @@ class ConsoleServer(Server):
 
     async def application(self) -> web.Application:
         """The web application; whatever does not begin with the secret path is refused."""
+        logging.getLogger("aiohttp.server").addFilter(_of_us)
         application = web.Application(middlewares=[self._guard()])
         console = await self._make_app()
         console.router.add_get("/focus.js", self._focus)
@@ -78,7 +85,7 @@ class ConsoleServer(Server):
             width, height = (to_int(request.query.get(side, ""), usual) for side, usual in SIZE)
             await viewer.start(width, height)
             await self._process_messages(stream, viewer)
-        except (ValueError, TypeError, LookupError, AttributeError, AssertionError):
+        except _BAD_MESSAGE:
             await stream.close(code=1003, message=b"not understood")
         finally:
             if self._seat is viewer:  # before its console has ended: a page that is loaded again comes next
@@ -103,7 +110,7 @@ class ConsoleServer(Server):
         """The secret is compared in constant time; a page of another origin opens no socket here."""
         if request.host != f"{LOOPBACK}:{self.port}":  # the page would load its parts from there
             return False
-        shown = request.path.split("/")[1]
+        shown = request.path.removeprefix("/").partition("/")[0]  # `OPTIONS *` has no slash
         if not secrets.compare_digest(shown.encode(), self._secret.encode()):
             return False
         from_elsewhere = request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin")
@@ -131,13 +138,19 @@ class ConsoleServer(Server):
         }
 
 
+def _of_us(record: logging.LogRecord) -> bool:
+    """Whoever is on this machine may send what is no HTTP: it is answered, and no fault of the program."""
+    return not (record.exc_info and isinstance(record.exc_info[1], _BAD_REQUEST))
+
+
 def serve(words: Sequence[str], port: int = 8000, host: str = LOOPBACK, *, shared: bool = False) -> int:
     """Serves until ctrl+c; Refused for an address that others reach."""
     if host not in (LOOPBACK, "localhost"):
         hint = f"from elsewhere: ssh -L {port}:{LOOPBACK}:{port} THIS-MACHINE, then open the address"
         raise Refused(f"the console is served on {LOOPBACK} only, not on {host}", hint=hint)
     with _listening(port) as door:
-        server = ConsoleServer(words, door.getsockname()[1], secrets.token_urlsafe(24), shared=shared)
+        learn([secret := secrets.token_urlsafe(24)])
+        server = ConsoleServer(words, door.getsockname()[1], secret, shared=shared)
         sys.stdout.write(f"{server.address}\nctrl+c stops it; what runs on the cluster keeps running\n")
         sys.stdout.flush()
         quiet: dict[str, Any] = {"access_log": None, "print": lambda *_: None}

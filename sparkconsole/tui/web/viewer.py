@@ -22,7 +22,9 @@ DRIVER = "sparkconsole.tui.web.driver:BrowserDriver"
 
 
 def bounded(length: int) -> int:
-    """A side of the console, in cells."""
+    """A side of the console, in cells; ValueError for what counts none."""
+    if not isinstance(length, int):  # JSON has NaN in Python's dialect, which is within every bound
+        raise ValueError(f"no length: {length!r}")
     return min(max(length, SMALLEST), LARGEST)
 
 
