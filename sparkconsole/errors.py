@@ -136,12 +136,16 @@ class SilentEngine(TimedOut):
         return f"engine: no answer for {self.seconds:g} s"
 
 
+class OddEngine(SparkError):
+    """Something answers as no Docker engine does: what is in there is unknown."""
+
+
 def exit_code_of_look(errors: Iterable[SparkError]) -> int:
     """Of a look at several nodes, by those that did not answer it.
 
     A node that is not reached counts most, then one that was, and did not say what it was asked.
     """
-    codes = {UNSEEN if isinstance(error, TimedOut) else error.exit_code for error in errors}
+    codes = {UNSEEN if isinstance(error, TimedOut | OddEngine) else error.exit_code for error in errors}
     return next((code for code in (Unreachable.exit_code, UNSEEN) if code in codes), max(codes, default=0))
 
 

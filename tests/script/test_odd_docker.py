@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sparkconsole import cli
-from sparkconsole.errors import SparkError
+from sparkconsole.errors import UNSEEN, OddEngine, SparkError
 from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.parse.machine.site import parse_site
 from sparkconsole.remote.shell import Shell
@@ -20,6 +20,9 @@ ODD = {
     "a row without its parts": '[{"Name": "/vllm_node"}]',
     "parts that are none": '[{"Name": "/vllm_node", "State": null, "Config": 7}]',
     "numbers": "[1, 2]",
+    "nothing in a row": "[{}]",
+    "rows of a list": '[{"Id": 5, "Names": "x", "Image": null, "State": ["a"]}, 7, null, []]',
+    "a name that is none": '[{"Id": "a", "Name": 5}]',
     "deep": "[" * 5000,
     "half": '[{"Name": "/vllm_node", "State": {"Run',
 }
@@ -40,6 +43,12 @@ def test_what_cannot_be_read_is_said_of_that_node(answer: str) -> None:
     with pytest.raises(SparkError, match="what docker answered cannot be read") as caught:
         parse_site(f"home /home/spark\navailable 1\ndocker 0\n{answer}\n", "spark1", "vllm_node")
     assert (caught.value.node, caught.value.hint) == ("spark1", "look at it there: docker inspect vllm_node")
+
+
+def test_what_dockers_own_client_cannot_take_is_no_absence_either() -> None:
+    said = "[]\njson: cannot unmarshal array into Go value of type container.InspectResponse"
+    with pytest.raises(OddEngine, match="what docker answered cannot be read"):
+        parse_site(f"home /home/spark\navailable 1\ndocker 1\n{said}\n", "spark1", "vllm_node")
 
 
 async def test_an_answer_that_nobody_can_read_leaves_the_other_nodes_theirs() -> None:
@@ -74,4 +83,8 @@ def test_no_verb_calls_it_a_defect_of_ours(
         said = "".join(capsys.readouterr())
         assert "defect" not in said, (words, said)
         assert "Traceback" not in said, (words, said)
-        assert code != 0 or words in ("image list", "status"), (words, said)
+        assert code != 0 or words == "image list", (words, said)
+        if words == "status":
+            assert code == UNSEEN, said
+            assert "vllm_node unknown" in said
+            assert "Ray: unknown" in said

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sparkconsole.errors import SilentEngine, SparkError
+from sparkconsole.errors import OddEngine, SilentEngine, SparkError
 from sparkconsole.model.docker import Container, settings
 from sparkconsole.model.docker_host import ENGINE_S
 from sparkconsole.model.launch.site import Site
@@ -11,6 +11,8 @@ from sparkconsole.parse.machine.facts import parse_listening
 from sparkconsole.parse.values import json_value, pairs, plain_image, plain_path, whole
 
 _NOT_THERE = ("No such container", "No such object")
+_CLIENT_LOST = "json: cannot unmarshal"
+"""How docker's own client begins where the engine says what it cannot take for an answer."""
 
 
 def parse_site(text: str, node: str, container: str) -> Site:
@@ -35,20 +37,28 @@ def _found(docker: str, node: str, container: str, pids: frozenset[int]) -> Cont
     if status.strip() != "0":
         if any(words in text for words in _NOT_THERE):
             return None
+        if text.lstrip("[] \n").startswith(_CLIENT_LOST):
+            raise _unreadable(node, container)
         why = why_refused(text) if text.strip() else None
         cause, hint = (why.cause, why.hint) if why else ("docker could not be asked", "is it installed?")
         raise SparkError(cause, hint=hint, node=node)
     try:
         return _container(text, container, pids)
     except (ValueError, LookupError, TypeError, AttributeError) as error:
-        hint = f"look at it there: docker inspect {container}"
-        raise SparkError("what docker answered cannot be read", hint=hint, node=node) from error
+        raise _unreadable(node, container) from error
+
+
+def _unreadable(node: str, container: str) -> OddEngine:
+    hint = f"look at it there: docker inspect {container}"
+    return OddEngine("what docker answered cannot be read", hint=hint, node=node)
 
 
 def _container(text: str, container: str, pids: frozenset[int]) -> Container | None:
     """Docker also finds a container by the first digits of its id: only the exact name counts."""
     for entry in json_value(text[text.index("[") :]):
-        if entry.get("Name") == f"/{container}":
+        if not entry["Name"].startswith("/"):
+            raise ValueError("every container has a name")
+        if entry["Name"] == f"/{container}":
             state, config = entry["State"], entry["Config"]
             runs = state.get("Running") and not state.get("Restarting")
             return Container(

@@ -11,7 +11,7 @@ import aiodocker
 import aiohttp
 from aiodocker.exceptions import DockerError
 
-from sparkconsole.errors import SilentEngine, SparkError, TooMuch
+from sparkconsole.errors import OddEngine, SilentEngine, SparkError, TooMuch
 from sparkconsole.model.docker import Container, DiskUsage, ImageIdentity
 from sparkconsole.model.docker_host import ENGINE_S, where_to_look
 from sparkconsole.parse.image.docker import container_from, digest_from, image_from, names_from, usage_from
@@ -199,7 +199,7 @@ async def _docker(
         # aiodocker takes what it is told for what it asked for.
         at = await docker_host(shell)
         look = f"--unix-socket {at.socket} http://docker" if at.socket else f"http://{at.url[6:]}"
-        raise SparkError(
+        raise OddEngine(
             "docker's socket answers something that Docker would not say",
             hint=f"look there: curl {look}/version",
             node=shell.node,

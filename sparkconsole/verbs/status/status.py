@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 from sparkconsole.errors import (
     UNSEEN,
+    OddEngine,
     SilentEngine,
     SparkError,
     TimedOut,
@@ -131,7 +132,7 @@ def _exit_code(looks: Looks, *, failed: bool) -> int:
     if code or failed:
         return code if code == Unreachable.exit_code else 1 if failed else code
     errors = (look.docker_error for look in looks.values() if isinstance(look, Look))
-    return UNSEEN if any(isinstance(error, SilentEngine) for error in errors) else 0
+    return UNSEEN if any(isinstance(error, SilentEngine | OddEngine) for error in errors) else 0
 
 
 def _site(look: Look | SparkError | None) -> Site | None:
