@@ -189,6 +189,18 @@ def test_what_nvidia_smi_says_instead_is_kept() -> None:
     )
 
 
+@pytest.mark.parametrize("status", ["0", "9", "9" * 5000])
+@pytest.mark.parametrize(
+    "text", ["9" * 5000, "x " * 20_000, "NVIDIA GB10, " * 999, "GPU 0: x (UUID: y)\n" * 999]
+)
+def test_what_a_tool_says_at_length_is_cut(text: str, status: str) -> None:
+    gpus, error = parse_gpus(f"{text}\nstatus {status}", f"GPU 0: {text} (UUID: x)\n" * 999)
+    assert len(gpus) <= 64
+    assert len(error) <= 300
+    assert all(len(each) <= 300 for gpu in gpus for each in (gpu.name, gpu.uuid, gpu.driver))
+    assert all(len(p.name) <= 300 for p in parse_gpu_processes(f"1, {text}, 5\n"))
+
+
 def test_memory_is_total_and_available_or_nothing() -> None:
     assert parse_meminfo("MemTotal: 5 kB\nMemFree: 3 kB\n") is None
 

@@ -12,7 +12,7 @@ from sparkconsole.model.page_cache import MemoryState, RootWay
 from sparkconsole.parse.fabric.ip_addr import parse_ip_addr
 from sparkconsole.parse.fabric.rdma import parse_ibdev2netdev, parse_rdma_sysfs
 from sparkconsole.parse.machine.deep_probe import DEEPER, parse_deep_probe
-from sparkconsole.parse.machine.nvidia_smi import parse_gpu_processes, parse_gpus
+from sparkconsole.parse.machine.nvidia_smi import LONGEST, parse_gpu_processes, parse_gpus
 from sparkconsole.parse.values import number, pairs, plain_name, plain_path, whole, yes_or_no
 
 _LINE = re.compile(r"^(\w+):\s+(\d{1,15}) kB\s*$", re.ASCII)
@@ -21,7 +21,7 @@ _LINE = re.compile(r"^(\w+):\s+(\d{1,15}) kB\s*$", re.ASCII)
 def parse_facts(text: str, mark: str, node: str) -> NodeFacts:
     """`text` has sections, each begun by a line `MARK NAME`; what is missing stays unknown."""
     parts = _sections(text, mark)
-    host = [*parts.get("host", "").splitlines(), *[""] * 7]
+    host = [line[:LONGEST] for line in (*parts.get("host", "").splitlines(), *[""] * 7)]
     gpus, gpu_error = parse_gpus(parts.get("gpu", ""), parts.get("gpulist", ""))
     fabric = parse_fabric(parts)
     return NodeFacts(
