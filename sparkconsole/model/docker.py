@@ -71,8 +71,8 @@ class ImageIdentity:
 
     @property
     def content(self) -> tuple[str, tuple[str, ...], str]:
-        """What is the same on every node, whatever the engine calls it."""
-        return self.platform, self.layers, self.config_digest
+        """What is the same on every node, whatever the engine calls it; where it has no layers, its id."""
+        return self.platform, self.layers or (self.id,), self.config_digest
 
     @property
     def foreseen(self) -> bool:
@@ -109,6 +109,8 @@ def difference(one: ImageIdentity, other: ImageIdentity) -> str:
     """In what two images differ, for people; empty when they are the same."""
     if one.platform != other.platform:
         return f"platform {one.platform} and {other.platform}"
+    if not (one.layers or other.layers or one.id == other.id):
+        return "no layers named of either"
     if one.layers != other.layers:
         shared = common_prefix(one.layers, other.layers)
         return f"{len(one.layers)} and {len(other.layers)} layers, the first {shared} of them shared"

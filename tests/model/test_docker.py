@@ -11,6 +11,15 @@ from sparkconsole.model.docker import Container, ImageIdentity, difference, same
 ONE = ImageIdentity("vllm-node", "sha256:config", "linux/arm64", ("sha256:a", "sha256:b"), "c0")
 
 
+def test_of_what_names_no_layers_nothing_is_the_same_but_its_id() -> None:
+    none = replace(ONE, layers=(), id="sha256:aa")
+    other = replace(none, id="sha256:bb")
+    assert not same_content(none, other)
+    assert difference(none, other)
+    assert same_content(none, replace(none, tag="other"))
+    assert difference(none, replace(none, tag="other")) == ""
+
+
 def test_the_same_content_in_two_stores_is_the_same() -> None:
     other = replace(ONE, id="sha256:manifest", tag="vllm-node:latest", created="later", size_bytes=5)
     assert same_content(ONE, other)
