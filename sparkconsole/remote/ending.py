@@ -25,7 +25,7 @@ named(){
   done; fi | sed -n 's|^/proc/\([0-9]*\)/environ:NAME=\(.*\)|\1=\2|p'
 }
 look(){
-  others=' ' kin=' ' outside=' ' more=1 number='\([0-9]*\)'
+  others=' ' kin=' ' inside=' ' outside=' ' more=1 number='\([0-9]*\)'
   for each in $(named); do
     if [ "${each#*=}" = "$m" ]; then kin="$kin${each%%=*} "; else others="$others${each%%=*} "; fi
   done
@@ -47,7 +47,7 @@ look(){
   for each; do
     pid=${each%%/*} rest=${each#*/}; start=${rest%%/*}
     case $kin in *" $pid "*) seen="$seen$pid/$start ";; *) continue;; esac
-    case ${rest#*/*/} in "$p"/*) ;; *) outside="$outside$pid ";; esac
+    case ${rest#*/*/} in "$p"/*) inside="$inside$pid ";; *) outside="$outside$pid ";; esac
   done
 }
 now(){ read -r uptime _ </proc/uptime; uptime=${uptime%.*}${uptime#*.}; }
@@ -57,19 +57,25 @@ now(){ read -r uptime _ </proc/uptime; uptime=${uptime%.*}${uptime#*.}; }
 def end_of_all(kill_after_s: float, most_s: float) -> str:
     """For `sh`: `end` ends what has the name `$m` and the process group `$p` (`-`: none), and looks until all
     of it is gone; status STAYS where something does not go. It uses variables of more than one letter alone.
+
+    The group is asked first: it may still need what it started outside, to say goodbye over a connection.
     """
     kill, most = round(kill_after_s * 100), round(most_s * 100)
+    soon = kill * 7 // 10
     return (
         _LOOK.replace("NAME", NAME)
         + f"""
 end(){{
-  seen=' ' sent=' '; now; began=$uptime
+  seen=' ' sent=' ' asked=; now; began=$uptime
   while look; [ "$kin" != ' ' ]; do
     now
     if [ $((uptime - began)) -ge {kill} ]; then kill -KILL $kin 2>/dev/null; else
-      [ "$sent" != ' ' ] || kill -TERM -"$p" 2>/dev/null
-      for pid in $outside; do case $sent in *" $pid "*) ;; *) kill -TERM "$pid" 2>/dev/null;; esac; done
-      sent="$sent$kin"
+      [ "$asked" ] || kill -TERM -"$p" 2>/dev/null
+      asked=1
+      if [ "$inside" = ' ' ] || [ $((uptime - began)) -ge {soon} ]; then
+        for pid in $outside; do case $sent in *" $pid "*) ;; *) kill -TERM "$pid" 2>/dev/null;; esac; done
+        sent="$sent$outside"
+      fi
     fi
     [ $((uptime - began)) -lt {most} ] || exit {STAYS}; sleep 0.1
   done

@@ -91,3 +91,22 @@ def test_what_does_not_go_is_not_called_ended(under_way: subprocess.Popen[bytes]
     """Signals that come to nothing stand for a process of somebody else."""
     deaf = "kill(){ :; }; " + end_of_all(0.2, 0.4) + f"m={MINE} p=-; end"
     assert ended("sh", deaf) == STAYS
+
+
+GOODBYE = r"""
+mkfifo way; setsid cat way >heard & exec 9>way; echo ready >begun
+trap 'echo goodbye >&9; exec 9>&-; wait; exit' TERM
+while :; do sleep 0.1; done
+"""
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_what_a_command_says_goodbye_through_is_ended_after_it(shell: str, tmp_path: Path) -> None:
+    """A copy that is stopped tells its receiver over ssh, which has a group of its own."""
+    command = ("sh", "-c", GOODBYE)
+    with subprocess.Popen(
+        command, cwd=tmp_path, env={**os.environ, NAME: MINE}, start_new_session=True
+    ) as leader:
+        until((tmp_path / "begun").exists, "it is under way", 10)
+        assert ended(shell, end_of_command(), MINE, str(leader.pid)) == 0
+    assert (tmp_path / "heard").read_text() == "goodbye\n"
