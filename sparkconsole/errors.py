@@ -89,10 +89,15 @@ def last_reason(stderr: str) -> str:
 def in_short(argv: Sequence[str], most: int = 120) -> str:
     """A command in a sentence, on one line, a script of ours by its name; cut between words, as half a secret
     would not be known for one."""
-    given = [i for i, word in enumerate(argv[:-1]) if "\n" in word and tuple(argv[i - 2 : i]) == ("sh", "-c")]
-    words = (*argv[: given[0] - 2], *argv[given[0] + 1 :]) if given else argv
-    text = " ".join(shlex.join(words).split())
+    text = " ".join(shlex.join(_with_name_of_script(argv)).split())
     return f"`{text if len(text) <= most else text[:most].rpartition(' ')[0] or argv[0][:20]}`"
+
+
+def _with_name_of_script(argv: Sequence[str]) -> Sequence[str]:
+    for i in range(len(argv) - 3):
+        if tuple(argv[i : i + 2]) == ("sh", "-c") and "\n" in argv[i + 2]:
+            return (*argv[:i], *argv[i + 3 :])
+    return argv
 
 
 def _signal_name(number: int) -> str:

@@ -37,7 +37,8 @@ _WORDS = {
 
 
 MOST_DOTS = 64
-"""Outside of strings in a line of a configuration: no key of ours has more than four parts."""
+"""Outside of strings in a line of a configuration: no key of ours has more than four parts, and each costs
+the square of its parts."""
 _QUOTED = re.compile(r""" "[^"]*" | '[^']*' """, re.X)
 
 
@@ -80,13 +81,14 @@ def _why_unread(error: OSError | ValueError) -> str:
 
 def read_toml(text: str, path: Path) -> dict[str, Any]:
     """The TOML as data; WrongConfig with file, line and column when it is no TOML."""
+    hint = f"{path.name} needs no more than three levels"
+    too_deep = WrongConfig(f"{path}: its tables or lists are nested too deeply", hint=hint)
+    if any(_QUOTED.sub("", line).partition("#")[0].count(".") > MOST_DOTS for line in text.splitlines()):
+        raise too_deep
     try:
-        if any(_QUOTED.sub("", line).partition("#")[0].count(".") > MOST_DOTS for line in text.splitlines()):
-            raise RecursionError("a key of so many parts costs their square")
         return tomllib.loads(text)
     except RecursionError as error:
-        hint = f"{path.name} needs no more than three levels"
-        raise WrongConfig(f"{path}: its tables or lists are nested too deeply", hint=hint) from error
+        raise too_deep from error
     except tomllib.TOMLDecodeError as error:
         message = str(error)
         at = re.search(r"\(at line (\d+), column (\d+)\)", message)

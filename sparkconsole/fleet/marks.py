@@ -24,6 +24,7 @@ from sparkconsole.model.work.plan import Plan
 from sparkconsole.remote.node import marks as remote
 
 LATER_S = 86_400.0
+"""So long a lost node is waited for to take a mark away; the next mark there takes it away too."""
 MOST_RUNS = 50
 """So far back the journal is looked through for runs without a console."""
 _BEGINS = (effects.ContainerStarted, effects.ImageNamed, effects.ModelThere, effects.ServerUp)
@@ -71,7 +72,7 @@ def still_marked(run: Run) -> str:
 
 
 async def remove_marks_later(fleet: Fleet, run: Run, nodes: Sequence[str]) -> None:
-    """The same of nodes that are lost, as soon as each is back; it takes as long as that."""
+    """The same of nodes that are lost, as soon as each is back; ends when all are, or after LATER_S."""
 
     async def remove(node: str) -> None:
         with suppress(SparkError):

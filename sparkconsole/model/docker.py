@@ -110,7 +110,7 @@ def difference(one: ImageIdentity, other: ImageIdentity) -> str:
     if one.platform != other.platform:
         return f"platform {one.platform} and {other.platform}"
     if not (one.layers or other.layers or one.id == other.id):
-        return "no layers named of either"
+        return "neither says which layers it has"
     if one.layers != other.layers:
         shared = common_prefix(one.layers, other.layers)
         return f"{len(one.layers)} and {len(other.layers)} layers, the first {shared} of them shared"

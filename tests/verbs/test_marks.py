@@ -13,6 +13,7 @@ from sparkconsole.fleet.marks import remove_marks_later
 from sparkconsole.model.work.job import ConsoleProcess, NodeMark, Run, RunState
 from sparkconsole.model.work.news import Remark
 from sparkconsole.remote.node import marks
+from sparkconsole.verbs.runs.without_jobs import nodes_to_ask
 from tests.verbs.operated import Operated, lines, pair
 
 __all__ = ["pair"]
@@ -197,8 +198,25 @@ async def test_a_node_that_the_plan_left_out_keeps_the_end_unknown(pair: Operate
     assert "left by its console" not in text
 
 
-async def test_what_concerns_one_node_does_not_wait_for_another(pair: Operated) -> None:
-    run = await killed(pair, "node drop-caches spark-01")
+async def test_letters_of_a_verb_name_no_node(pair: Operated) -> None:
+    """The other node is called `o`, which stands in `stop`: it keeps the end unknown all the same."""
+    await pair.says("launch")
+    run = (await killed(pair, "stop")).model_copy(update={"plan": {"marked": ["spark-01"]}})
+    session = pair.session
+    head, other = session.cluster.nodes
+    session.cluster = session.cluster.model_copy(
+        update={"nodes": (head, other.model_copy(update={"name": "o"}))}
+    )
+    await session.fleet.regroup(session.cluster)
+    assert "o" in nodes_to_ask(session, run)
+
+
+@pytest.mark.parametrize(
+    "line", ["node drop-caches spark-01", "node drop-caches 10.77.0.11", "node exec --node=spark-01 -- true"]
+)
+async def test_what_concerns_one_node_does_not_wait_for_another(pair: Operated, line: str) -> None:
+    line = line.replace("10.77.0.11", pair.session.cluster.nodes[0].address)
+    run = await killed(pair, line)
     pair.pretend.machines["spark-02"].faults["lost"] = 0.0
     assert (await pair.answer_or_error(f"runs attach {run.id}")).exit_code != 3
 

@@ -153,5 +153,5 @@ def _read(found_servers: RunningServers, node: str, after: Site, wrong: str) -> 
     port = f"port {found_servers.port} is still in use" if taken else ""
     # Nothing runs in a container that does not run: there the proof, which runs in it, fails.
     why = (wrong if after.running else "") or port
-    how = "ended" if after.running else "ended with its container, which runs no more"
+    how = "ended" if after.running else "ended with its container"
     return End(node, why or how, not why, before.available_bytes, after.available_bytes)

@@ -54,7 +54,7 @@ class ConsoleServer(Server):
 
     async def application(self) -> web.Application:
         """The web application; whatever does not begin with the secret path is refused."""
-        logging.getLogger("aiohttp.server").addFilter(_of_us)
+        logging.getLogger("aiohttp.server").addFilter(_is_fault_of_ours)
         application = web.Application(middlewares=[self._guard()])
         console = await self._make_app()
         console.router.add_get("/focus.js", self._focus)
@@ -138,7 +138,7 @@ class ConsoleServer(Server):
         }
 
 
-def _of_us(record: logging.LogRecord) -> bool:
+def _is_fault_of_ours(record: logging.LogRecord) -> bool:
     """Whoever is on this machine may send what is no HTTP: it is answered, and no fault of the program."""
     return not (record.exc_info and isinstance(record.exc_info[1], _BAD_REQUEST))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -30,9 +31,8 @@ async def what_stands(session: Session, run: Run, report: Report) -> Answer:
         session.journal.discard(session.run)
     session.run = run
     lines, over, code = await _seen(session, run)
-    if (
-        over is RunState.DONE and not session.options.read_only
-    ):  # what it ended left something: it was not there to take that away
+    if over is RunState.DONE and not session.options.read_only:
+        # What it ended left something on the node, and it was not there to take that away.
         await sweep_nodes(session.fleet, session.journal, run.nodes, report, engine=False)
     return _answer(run, lines, code)
 
@@ -58,7 +58,7 @@ def _answer(run: Run, lines: list[str], code: int) -> Answer:
 async def _seen(session: Session, run: Run) -> tuple[list[str], RunState | None, int]:
     """What its nodes show, how it ended (None: that is open), and the exit code of that."""
     console = ConsoleProcess.model_validate(run.plan.get("console", run.console))
-    seen = await session.fleet.ask(lambda shell: commands_of(shell, console), _concerned(session, run))
+    seen = await session.fleet.ask(lambda shell: commands_of(shell, console), nodes_to_ask(session, run))
     running = [(node, *each) for node, commands in answered(seen).items() for each in commands]
     lines, errors = [f"`{run.verb}` was not seen to end"], list(failed(seen).values())
     over, left, code = RunState.CANCELLED if not run.nodes else None, list[str](), 1
@@ -79,11 +79,11 @@ async def _seen(session: Session, run: Run) -> tuple[list[str], RunState | None,
     return [*lines, *left, *done], over, next(lost, UNSEEN if running else 0 if done else code)
 
 
-def _concerned(session: Session, run: Run) -> tuple[str, ...]:
+def nodes_to_ask(session: Session, run: Run) -> tuple[str, ...]:
     """Its nodes; and where its words name none, those too that its plan left out: they could not be asked."""
-    names = session.fleet.names
-    named = any(node in word for word in run.words for node in names)
-    return run.nodes if named or not run.nodes else tuple(dict.fromkeys((*run.nodes, *names)))
+    pieces = (piece for word in run.words for piece in re.split("[=,]", word))
+    named = any(session.cluster.node(piece) for piece in pieces)
+    return run.nodes if named or not run.nodes else tuple(dict.fromkeys((*run.nodes, *session.fleet.names)))
 
 
 async def _left(session: Session, run: Run, left: Result) -> tuple[RunState | None, list[str], int]:
