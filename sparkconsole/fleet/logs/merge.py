@@ -13,7 +13,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sparkconsole.clock import cancelled, together
+from sparkconsole.clock import Allowance, cancelled, together
 from sparkconsole.errors import (
     Absent,
     ChangedHostKey,
@@ -39,6 +39,11 @@ REMIND_S = 15.0
 RECONNECT_FOR_S = 600.0
 HELD, HELD_CHARS = 10_000, 16 << 20
 """Lines that wait for their turn; a source faster than we are is held back, never ourselves."""
+AT_ONCE, PER_S = 4 << 20, 3 << 20
+"""Characters of a followed log that are taken at once, and a second afterwards, LINE_BYTES more a line.
+
+A node may send more than we can clean of secrets; what nobody floods has less than 5,000 lines a second.
+"""
 KEPT, MOST_READ = 100_000, 64 << 20
 """Of one source, printed once: the last lines that are kept, and bytes that are read; a line costs some."""
 ONCE_S = 15.0
@@ -81,6 +86,7 @@ class _Reading:
     """Since when its node is awaited."""
     reminded: float = 0.0
     hidden: LineRedactor = field(default_factory=LineRedactor)
+    allowance: Allowance = field(default_factory=lambda: Allowance(AT_ONCE, PER_S))
 
 
 @dataclass(slots=True)
@@ -232,6 +238,8 @@ class LogMerge:
                 reading.lines += 1
                 if reading.lines % turn == 0:
                     await asyncio.sleep(0)
+                while not reading.allowance.takes(LINE_BYTES + len(text), self.fleet.clock.monotonic()):
+                    await self.fleet.clock.sleep(WINDOW_S)
                 if self._kept(text):
                     await self._hold(reading, time, text)
 

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from sparkconsole.model.cluster import Cluster, Node
 from sparkconsole.model.work.job import Job, JobKind
 from sparkconsole.remote.local import LocalShell
 from sparkconsole.remote.shell import Shell
+from tests.still_clock import StillClock
 
 
 @dataclass
@@ -349,3 +351,24 @@ async def test_long_lines_are_held_back_by_their_length(monkeypatch: pytest.Monk
         batches = [batch async for batch in merge.followed()]
     assert max(sum(len(line.text) for line in batch) for batch in batches) <= 1000 + 300
     assert sum(map(len, batches)) == 40
+
+
+@pytest.mark.parametrize("length", [1, 2000], ids=["many lines", "long lines"])
+async def test_a_followed_log_is_taken_at_a_rate(monkeypatch: pytest.MonkeyPatch, length: int) -> None:
+    """At once what its allowance has, then as much as time brings; nothing of it is lost."""
+    each = length + merging.LINE_BYTES
+    monkeypatch.setattr(merging, "AT_ONCE", 4 * each)
+    monkeypatch.setattr(merging, "PER_S", 2 * each)
+    source = Told("one", [[("", "x" * length) for _ in range(20)]])
+    one, clock = fleet(), StillClock()
+    one.clock = clock
+    feed = Feed(one, (source,))
+    feed.begin()
+    counts: list[int] = []
+    for _ in range(12):
+        await clock.advance(1)
+        counts.append(len(feed.ring))
+    await feed.rest()
+    assert 4 <= counts[0] <= 7
+    assert all(1 <= later - now <= 3 for now, later in pairwise(counts) if later < 20)
+    assert counts[-1] == 20
