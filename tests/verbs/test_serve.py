@@ -13,7 +13,7 @@ import pytest
 
 from sparkconsole.clock import RealClock
 from sparkconsole.config.inventory import Inventory
-from sparkconsole.errors import Refused, Unreachable, WrongUsage
+from sparkconsole.errors import Refused, SparkError, Unreachable, WrongUsage
 from sparkconsole.fleet.journal.journal import Journal
 from sparkconsole.fleet.serve.memory_guards import Fired, fired
 from sparkconsole.fleet.serve.start import ServeFailed, follow_start
@@ -21,6 +21,7 @@ from sparkconsole.fleet.waiting import waits_reported_to
 from sparkconsole.model.work.answer import Answer
 from sparkconsole.model.work.job import Job, JobKind
 from sparkconsole.model.work.news import Advance, News, Remark, StepBegan, StepEnded, nobody
+from sparkconsole.remote.serve.processes import live_ranks
 from sparkconsole.remote.shell import Completed
 from sparkconsole.verbs.grammar.dispatch import understand
 from sparkconsole.verbs.grammar.session import Options, PlannedAction, Session
@@ -289,6 +290,19 @@ async def test_where_ending_it_failed_what_is_there_decides(
     answer = await action.execute(lambda _: None)
     assert answer.exit_code == code
     assert answer.data["nodes"]["a"] == text or (code and text in answer.data["nodes"]["a"])
+
+
+@pytest.mark.parametrize(
+    "answer", ["No such container: vllm_node", "container c1 is not running", "Container c1 is not running"]
+)
+async def test_a_container_that_ended_meanwhile_is_no_shell_command(
+    session: Session, pair: PretendCluster, answer: str
+) -> None:
+    up(pair, "solo")
+    pair.nodes["a"].extra["serve-look"] = (1, "", f"Error response from daemon: {answer}")
+    with pytest.raises(SparkError) as caught:
+        await live_ranks(await session.fleet.shell("a"), "vllm_node")
+    assert (caught.value.cause, caught.value.node) == ("no container vllm_node runs", "a")
 
 
 async def test_a_port_that_stays_taken_is_said_so(session: Session, pair: PretendCluster) -> None:

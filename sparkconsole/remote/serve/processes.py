@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from sparkconsole.errors import SparkError
 from sparkconsole.model.docker_host import ENGINE_S
 from sparkconsole.model.serve.engine import LiveRank
 from sparkconsole.parse.serve.vllm_serve import parse_ranks
 from sparkconsole.remote.foreseen_shell import then_on
 from sparkconsole.remote.shell import Shell
 
+_NOT_THERE = ("No such container", "is not running")
+"""What the engine says of a container that ended since somebody saw it."""
 # Zombies are nobody: where PID 1 is `ray start`, they stay. A newline in a word would end the line.
 _LOOK = r"""
 for c in $(grep -la vllm /proc/[0-9]*/cmdline 2>/dev/null); do
@@ -76,4 +79,6 @@ async def live_ranks(shell: Shell, container: str) -> tuple[LiveRank, ...]:
     if then.rebooted or container in then.renewed:
         return then.ranks(container, ())
     done = await shell.run(look_argv(container), timeout=ENGINE_S)
+    if any(words in done.error_text for words in _NOT_THERE):
+        raise SparkError(f"no container {container} runs", hint="then no server does", node=shell.node)
     return then.ranks(container, parse_ranks(done.checked().text, shell.node))
