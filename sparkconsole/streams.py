@@ -22,6 +22,8 @@ class Undelivered(SparkError):
     """What was to be printed could not be: what had run has run."""
 
 
+_COLOURS = ("auto", "standard", "256", "truecolor", "windows")
+"""What Textual takes; it falls over anything else."""
 _LENGTH = re.compile(r"0{0,9}[1-9][0-9]{0,3}")
 
 
@@ -47,6 +49,8 @@ def prepare_screen() -> None:
     """
     for name in ("COLUMNS", "LINES"):
         os.environ.pop(name, None)
+    if os.environ.get("TEXTUAL_COLOR_SYSTEM") not in (None, *_COLOURS):
+        del os.environ["TEXTUAL_COLOR_SYSTEM"]
     for stream in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__):
         reconfigure(stream, _ONE_CELL)
 
