@@ -22,19 +22,19 @@ class Undelivered(SparkError):
     """What was to be printed could not be: what had run has run."""
 
 
-_COLOURS = ("auto", "standard", "256", "truecolor", "windows")
-"""What Textual takes; it falls over anything else."""
 _LENGTH = re.compile(r"0{0,9}[1-9][0-9]{0,3}")
+_TAKEN = (
+    ("COLUMNS", "80", _LENGTH), ("LINES", "24", _LENGTH),
+    ("TEXTUAL_COLOR_SYSTEM", "auto", re.compile("auto|standard|256|truecolor|windows")),
+)  # fmt: skip
+"""Variables that Rich or Textual fall over, or print nothing for, where they are anything else (`COLUMNS=0`)."""
 
 
 def prepare() -> None:
     """From now on no text of ours fails to encode, and what we open never becomes a standard stream."""
     _open_closed()
-    for name in (
-        "COLUMNS",
-        "LINES",
-    ):  # `COLUMNS=0`: a width that is not known, in which nothing would be printed
-        if not _LENGTH.fullmatch(os.environ.get(name, "80")):
+    for name, usual, taken in _TAKEN:
+        if not taken.fullmatch(os.environ.get(name, usual)):
             del os.environ[name]
     for name, narrow in ((_HANDLER, False), (_ONE_CELL, True)):
         codecs.register_error(name, partial(_instead, narrow=narrow))
@@ -49,8 +49,6 @@ def prepare_screen() -> None:
     """
     for name in ("COLUMNS", "LINES"):
         os.environ.pop(name, None)
-    if os.environ.get("TEXTUAL_COLOR_SYSTEM") not in (None, *_COLOURS):
-        del os.environ["TEXTUAL_COLOR_SYSTEM"]
     for stream in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__):
         reconfigure(stream, _ONE_CELL)
 

@@ -91,7 +91,14 @@ def tmux(tmp_path: Path) -> Iterator[Tmux]:
         terminal.end()
 
 
-@pytest.mark.parametrize("exported", [{"COLUMNS": "200", "LINES": "60"}, {"COLUMNS": "40"}, {"LINES": "9"}])
+@pytest.mark.parametrize(
+    "exported",
+    [
+        {"COLUMNS": "200", "LINES": "60"}, {"COLUMNS": "40"}, {"LINES": "9"}, {"COLUMNS": "²", "LINES": "x"},
+        {"TEXTUAL_COLOR_SYSTEM": "x"},
+    ],
+    ids=str,
+)  # fmt: skip
 def test_the_terminal_says_how_large_it_is(tmp_path: Path, exported: dict[str, str]) -> None:
     """A shell that exports its size once does not know what became of the terminal."""
     _require_tmux()

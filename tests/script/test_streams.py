@@ -14,7 +14,6 @@ from pathlib import Path
 
 import pytest
 
-from sparkconsole import streams
 from sparkconsole.model.text.printable import plain, plain_sign
 
 pytestmark = pytest.mark.programs
@@ -159,14 +158,3 @@ def test_only_what_cannot_be_shown_is_replaced() -> None:
     assert plain("✔ 40 °C – né…", "utf-8") == "✔ 40 °C – né…"
     assert plain("✔ 40 °C – né…", "latin1") == "+ 40 °C - né..."
     assert plain("✔ 40 °C – né…", "ascii") == "+ 40  deg C - ne..."
-
-
-@pytest.mark.parametrize(
-    ("named", "kept"), [("x", None), ("", None), ("256", "256"), ("truecolor", "truecolor")]
-)
-def test_colours_that_no_terminal_has_are_not_asked_for(
-    monkeypatch: pytest.MonkeyPatch, named: str, kept: str | None
-) -> None:
-    monkeypatch.setenv("TEXTUAL_COLOR_SYSTEM", named)
-    streams.prepare_screen()
-    assert os.environ.get("TEXTUAL_COLOR_SYSTEM") == kept
