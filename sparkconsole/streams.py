@@ -27,7 +27,7 @@ _TAKEN = (
     ("COLUMNS", "80", _LENGTH), ("LINES", "24", _LENGTH),
     ("TEXTUAL_COLOR_SYSTEM", "auto", re.compile("auto|standard|256|truecolor|windows")),
 )  # fmt: skip
-"""Variables that Rich or Textual fall over, or print nothing for, where they are anything else (`COLUMNS=0`)."""
+"""Variables with what Rich and Textual take; over anything else they fall, or print nothing (`COLUMNS=0`)."""
 
 
 def prepare() -> None:
